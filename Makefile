@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make demo` and `make test` need Python and make; the tests also Node 20 or newer.
+
+PYTHON ?= python3
+SERVE ?= 1
+PORT ?= 6006
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+STAMPS := $(VENV)/.stamps
+FRONTEND := $(shell find frontend/src -type f 2>/dev/null) frontend/package-lock.json frontend/vite.config.ts tb_xai_plugin/schema.proto
+
+.PHONY: help demo test lint types unit python-tests frontend-tests browser-tests frontend proto screenshots clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: $(STAMPS)/demo  ## train two small networks on digits and open the tab; SERVE=0 only trains, PORT=6006
+	$(BIN)/tb-xai demo --log_dir demo_logs --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
+
+test: lint types python-tests frontend-tests browser-tests  ## everything: linters, types, Python, TypeScript, Chromium
+
+lint: $(STAMPS)/dev  ## ruff and import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(STAMPS)/dev  ## mypy
+	$(BIN)/mypy
+
+unit: $(STAMPS)/dev  ## the fast Python tests
+	$(BIN)/pytest -m "not slow and not browser"
+
+python-tests: unit  ## all Python tests, the slow ones last
+	$(BIN)/pytest -m "slow and not browser"
+
+frontend-tests: $(STAMPS)/node  ## tsc, Vitest, and a rebuild that must give the committed bytes
+	cd frontend && npm run --silent check && npm run --silent test
+	$(BIN)/python frontend/scripts/verify_build.py
+
+browser-tests: $(STAMPS)/node $(STAMPS)/chromium  ## the tab in real Chromium on real TensorBoard
+	$(BIN)/pytest -m browser
+
+frontend: $(STAMPS)/node  ## build the tab into tb_xai_plugin/static
+	cd frontend && npm run --silent build
+
+proto: $(STAMPS)/dev $(STAMPS)/node  ## generate Python and TypeScript from schema.proto
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. tb_xai_plugin/schema.proto
+	cd frontend && npm run --silent proto
+
+screenshots: $(STAMPS)/node $(STAMPS)/chromium  ## the pictures of the README, from a fresh demo
+	$(BIN)/python tests/browser/screenshots.py
+
+clean:  ## remove what the targets made, but not what is committed
+	rm -rf $(VENV) demo_logs frontend/node_modules .pytest_cache .mypy_cache .ruff_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMPS)/demo: setup.py pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[demo]'
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/dev: setup.py pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[dev]'
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/demo
+
+$(STAMPS)/node: frontend/package-lock.json $(STAMPS)/dev
+	cd frontend && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(STAMPS)/chromium: $(STAMPS)/dev
+	$(BIN)/python tests/browser/chromium.py
+	@touch $@

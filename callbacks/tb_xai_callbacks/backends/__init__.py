@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who runs and differentiates the model: the contract that every backend fulfils.
+
+A backend is imported only by the host that uses it, so importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from tb_xai_plugin.records import LayerTable
+
+
+@dataclass(frozen=True)
+class TargetLayer:
+    """A layer whose output can be explained as a map.
+
+    `grid` is (rows, columns) where the output is tokens [n, tokens, channels], of which the first
+    `prefix_tokens` (class token, registers) are no part of the grid; None where it is [n, c, h, w]
+    already. Backends always hand over channels first.
+    """
+
+    name: str
+    grid: tuple[int, int] | None = None
+    prefix_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a dry run of the model on the probe found out.
+
+    `candidates` are all layers with a spatial output in execution order; `auto` the one that
+    `target_layers="auto"` means (None: no spatial layer, `no_target_reason` says why).
+    """
+
+    table: LayerTable
+    candidates: tuple[TargetLayer, ...] = ()
+    auto: TargetLayer | None = None
+    no_target_reason: str = ""
+    attention_layers: tuple[str, ...] = ()
+    no_attention_reason: str = ""
+    call_counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to explain: the score of a sample is the sum of outputs × `cotangent`.
+
+    `cotangent` has the shape of the outputs [n, …]. The rest goes into the record as it is:
+    targets int [n], scores float [n], predictions int [n], prediction_scores float [n].
+    """
+
+    cotangent: np.ndarray
+    targets: np.ndarray
+    scores: np.ndarray
+    predictions: np.ndarray
+    prediction_scores: np.ndarray
+    probabilities: bool
+
+
+@dataclass(frozen=True)
+class CaptureRequest:
+    """What one probe pass is to bring: one forward pass, and one backward pass if `layers` is not empty."""
+
+    layers: tuple[str, ...] = ()
+    choose: Callable[[np.ndarray], Choice] | None = None
+    attention: bool = False
+    statistics: bool = False
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """Statistics of one signal at one step, reduced on the device and copied to the host once.
+
+    values float32 [rows, columns] (NaN: the row has no value), counts uint64 [rows, 2 E + 2] in the
+    layout of `records.Histograms`, live uint32 [sum of units] or None.
+    """
+
+    signal: str
+    source: str
+    num_samples: int
+    values: np.ndarray
+    counts: np.ndarray | None = None
+    live: np.ndarray | None = None
+
+
+#: Reductions whose copy to the host may still be under way; called on the sink's thread.
+Pending = Callable[[], Sequence[Reduction]]
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One probe pass. Activations and gradients by layer, float32 numpy: [n c h w] or [n tokens c].
+
+    attention: by layer, probabilities [n, heads, queries, keys]. `statistics` are reductions of the
+    activations on the probe (and of the gradients, where the backend knows the loss).
+    """
+
+    outputs: np.ndarray
+    choice: Choice | None = None
+    activations: dict[str, np.ndarray] = field(default_factory=dict)
+    gradients: dict[str, np.ndarray] = field(default_factory=dict)
+    attention: dict[str, np.ndarray] = field(default_factory=dict)
+    statistics: Pending | None = None
+
+
+class Observer(Protocol):
+    """A model as the recorder sees it. Nothing it does changes the training that it watches."""
+
+    backend: str
+    versions: tuple[str, ...]
+    #: True: `collect` brings the training batch itself, taken before its update, so it belongs to the
+    #: step before. False: it is taken on the probe after the update.
+    observes_training: bool
+
+    def layout(self) -> Layout:
+        """Dry-run the probe once and say what there is."""
+        ...
+
+    def capture(self, request: CaptureRequest) -> Capture:
+        """One pass over the probe in inference mode; flags, buffers and RNG are as before after it."""
+        ...
+
+    def parameters(self) -> Pending:
+        """Statistics of the weights as they are now; `update_ratio` is NaN where it is not known."""
+        ...
+
+    def arm(self) -> None:
+        """Observe the next training step (a no-op where training cannot be observed)."""
+        ...
+
+    def disarm(self) -> None:
+        """Stop observing: remove every hook. Safe to call at any time."""
+        ...
+
+    def collect(self) -> Pending | None:
+        """What the armed step brought, or None; disarms.
+
+        Reductions of the signals activation, gradient, weight_gradient and weight. In training the
+        weights are those that the batch saw, with the update ratio of the step that followed.
+        """
+        ...
+
+    def last_batch(self) -> Pending | None:
+        """Activations of the most recent training batch with the weights as they are now, or None."""
+        ...

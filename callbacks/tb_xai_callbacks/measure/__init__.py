@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arithmetic: arrays in, arrays out. No model, no step, no I/O."""

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What to explain: from the model's outputs on the probe to a score per sample.
+
+A score is a weighted sum of a sample's outputs. The weights are the cotangent that the backend pulls
+back, so classes, regressions and segmentations need no code in the backends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The explained score per sample; see `backends.Choice` for the fields."""
+
+    cotangent: np.ndarray
+    targets: np.ndarray
+    scores: np.ndarray
+    predictions: np.ndarray
+    prediction_scores: np.ndarray
+    probabilities: bool
+
+
+def class_axis(outputs: np.ndarray) -> int:
+    """The axis of the classes: 1 for [n c …] pictures, the last for [n c] and sequences [n t c]."""
+    return 1 if outputs.ndim >= 4 else outputs.ndim - 1
+
+
+def softmax(logits: np.ndarray, axis: int) -> np.ndarray:
+    """Probabilities along `axis`, computed without overflow."""
+    shifted = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    return shifted / shifted.sum(axis=axis, keepdims=True)
+
+
+def are_probabilities(outputs: np.ndarray, axis: int) -> bool:
+    """Whether the outputs are not negative and sum to 1 (±1e-3) along `axis`."""
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=axis), 1, atol=1e-3))
+
+
+def _per_sample(values: np.ndarray, axis: int) -> np.ndarray:
+    """Outputs [n, …] -> [n, classes], averaged over positions."""
+    moved = np.moveaxis(values, axis, 1)
+    return moved.reshape(*moved.shape[:2], -1).mean(axis=2)
+
+
+def _wanted(
+    targets: str | Sequence[int] | int, labels: np.ndarray | None, predicted: np.ndarray
+) -> np.ndarray:
+    if isinstance(targets, str):
+        return labels if targets == "label" and labels is not None else predicted
+    return np.broadcast_to(np.asarray(targets, dtype=np.int64), predicted.shape)
+
+
+def select_class(
+    outputs: np.ndarray, targets: str | Sequence[int] | int, labels: np.ndarray | None
+) -> Selection:
+    """Outputs [n c …] of a classifier: the logit of the target class, averaged over positions."""
+    axis = class_axis(outputs)
+    probability = _per_sample(outputs if are_probabilities(outputs, axis) else softmax(outputs, axis), axis)
+    n, classes = probability.shape
+    predicted = np.nan_to_num(probability).argmax(axis=1)
+    chosen = _wanted(targets, labels, predicted)
+    if chosen.min(initial=0) < 0 or chosen.max(initial=0) >= classes:
+        raise ValueError(
+            f"targets {sorted({int(c) for c in chosen})} are out of range: the model has {classes} classes, "
+            f"0 to {classes - 1}"
+        )
+    cotangent = np.zeros_like(outputs, dtype=np.float32)
+    moved = np.moveaxis(cotangent, axis, 1)
+    positions = max(int(np.prod(moved.shape[2:])), 1)
+    moved[np.arange(n), chosen] = 1 / positions
+    rows = np.arange(n)
+    return Selection(
+        cotangent=cotangent,
+        targets=np.array(chosen, dtype=np.int64),
+        scores=probability[rows, chosen],
+        predictions=predicted,
+        prediction_scores=probability[rows, predicted],
+        probabilities=True,
+    )
+
+
+def select_binary(
+    outputs: np.ndarray, targets: str | Sequence[int] | int, labels: np.ndarray | None
+) -> Selection:
+    """Outputs [n] or [n 1] of a two-class model: the logit, negated where class 0 is explained."""
+    flat = outputs.reshape(len(outputs))
+    inside = bool(((flat >= 0) & (flat <= 1)).all())
+    positive = flat if inside else 1 / (1 + np.exp(-np.clip(flat, -60, 60)))
+    predicted = (positive > 0.5).astype(np.int64)
+    chosen = _wanted(targets, labels, predicted)
+    if not np.isin(chosen, (0, 1)).all():
+        raise ValueError(f"targets {np.unique(chosen).tolist()} are out of range: the model tells 0 from 1")
+    sign = np.where(chosen == 1, 1, -1).astype(np.float32)
+    return Selection(
+        cotangent=sign.reshape(outputs.shape),
+        targets=np.array(chosen, dtype=np.int64),
+        scores=np.where(chosen == 1, positive, 1 - positive),
+        predictions=predicted,
+        prediction_scores=np.where(predicted == 1, positive, 1 - positive),
+        probabilities=True,
+    )
+
+
+def select_value(outputs: np.ndarray) -> Selection:
+    """Outputs [n, …] of a regression: their mean; there are no classes, so targets are -1."""
+    size = max(int(np.prod(outputs.shape[1:])), 1)
+    value = outputs.reshape(len(outputs), -1).mean(axis=1)
+    none = np.full(len(outputs), -1, dtype=np.int64)
+    return Selection(
+        cotangent=np.full(outputs.shape, 1 / size, dtype=np.float32),
+        targets=none,
+        scores=value,
+        predictions=none,
+        prediction_scores=value,
+        probabilities=False,
+    )
+
+
+def select(
+    outputs: np.ndarray,
+    targets: str | Sequence[int] | int = "predicted",
+    labels: np.ndarray | None = None,
+    regression: bool = False,
+) -> Selection:
+    """Outputs [n, …] -> what to explain of each sample.
+
+    `targets` is "predicted", "label" (needs labels), a class, or a class per sample. `regression` says
+    that the probe's targets are values. Raises ValueError with a sentence for classes out of range.
+    """
+    outputs = np.asarray(outputs, dtype=np.float32)
+    single = outputs.ndim == 1 or (outputs.ndim == 2 and outputs.shape[1] == 1)
+    if regression or (single and labels is None and isinstance(targets, str)):
+        return select_value(outputs)
+    return (select_binary if single else select_class)(outputs, targets, labels)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When the recorder works and what that costs: the two schedules, the budget, and the stopwatch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tb_xai_callbacks import schedule
+from tb_xai_callbacks.journal import Journal
+from tb_xai_callbacks.options import Options
+
+#: After so many observed steps in a row one is left alone, to learn what a bare step takes.
+MOST_WITHOUT_BASELINE = 20
+
+
+class Pace:
+    """Decides what is due; a due observation that the budget forbids is made up for later.
+
+    The time of a bare step is a running mean over the steps that were not observed; what an observed
+    step takes beyond it is our cost, hooks inside the user's forward pass included.
+    """
+
+    def __init__(self, options: Options, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.log = (
+            schedule.every(options.log_every_n_steps) if options.log_every_n_steps else schedule.thinning()
+        )
+        self.explain = (
+            schedule.every(options.explain_every_n_steps)
+            if options.explain_every_n_steps
+            else schedule.log_spaced()
+        )
+        self.budget = schedule.Budget(options.max_overhead, clock)
+        self._clock = clock
+        self._bare = 0.0
+        self._since_bare = 0
+        self._resumed = clock()
+        self._owed: set[str] = set()
+
+    def pause(self, armed: bool) -> None:
+        """A training step just ended."""
+        took = self._clock() - self._resumed
+        if not armed:
+            self._bare = took if self._bare == 0 else 0.9 * self._bare + 0.1 * took
+            self._since_bare = 0
+            return
+        self._since_bare += 1
+        if self._bare:
+            self.budget.spend(max(took - self._bare, 0.0))
+
+    def resume(self) -> None:
+        """Training goes on."""
+        self._resumed = self._clock()
+
+    @contextmanager
+    def timed(self, name: str, journal: Journal) -> Iterator[None]:
+        """Account for the time that the block takes."""
+        started = self._clock()
+        try:
+            yield
+        finally:
+            seconds = self._clock() - started
+            self.budget.spend(seconds)
+            journal.cost(name, seconds)
+
+    def log_due(self, step: int, journal: Journal) -> bool:
+        """Whether to observe the training step that follows `step` done ones."""
+        needs_baseline = self.budget.max_overhead is not None and self._since_bare >= MOST_WITHOUT_BASELINE
+        return not needs_baseline and self._due("statistics", self.log, step, journal)
+
+    def explain_due(self, step: int, journal: Journal) -> bool:
+        """Whether to explain the probe after `step` steps."""
+        return self._due("explanations", self.explain, step, journal)
+
+    def _due(self, name: str, due: schedule.Schedule, step: int, journal: Journal) -> bool:
+        fresh = due(step)
+        if not fresh and name not in self._owed:
+            return False
+        if self.budget.allows(journal.mean_cost(name)):
+            self._owed.discard(name)
+            return True
+        if fresh:
+            journal.skipped(name)
+        self._owed.add(name)
+        return False

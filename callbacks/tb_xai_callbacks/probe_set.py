@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The probe: choosing, balancing, checking, hashing and storing the samples that explanations are about."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tb_xai_plugin.records import Probe
+
+#: Inputs larger than this many floats are not stored as values.
+MOST_VALUES = 1 << 20
+
+
+def map_arrays(inputs: Any, function: Callable[[np.ndarray], Any]) -> Any:
+    """Apply `function` to every array of an array, dict, tuple or list of arrays."""
+    if isinstance(inputs, dict):
+        return {key: map_arrays(value, function) for key, value in inputs.items()}
+    if isinstance(inputs, (tuple, list)):
+        return type(inputs)(map_arrays(value, function) for value in inputs)
+    return function(inputs)
+
+
+def arrays_of(inputs: Any) -> list[np.ndarray]:
+    """All arrays of an array, dict, tuple or list of arrays."""
+    found: list[np.ndarray] = []
+    map_arrays(inputs, found.append)
+    return found
+
+
+@dataclass(frozen=True)
+class ProbeSet:
+    """Fixed samples: `inputs` numpy, sample axis first; `labels` int [n] or None; `targets` or None.
+
+    `problems` are sentences about samples that were given but could not be used.
+    """
+
+    inputs: Any
+    labels: np.ndarray | None = None
+    targets: np.ndarray | None = None
+    class_names: tuple[str, ...] = ()
+    hash: str = ""
+    problems: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        return len(arrays_of(self.inputs)[0])
+
+    @property
+    def truth(self) -> np.ndarray | None:
+        """What a loss would compare with: labels of a classification, else targets, else None."""
+        return self.labels if self.labels is not None else self.targets
+
+    def without_labels(self) -> ProbeSet:
+        """The same samples with the labels forgotten."""
+        return replace(self, labels=None)
+
+    def record(self) -> Probe:
+        """The probe as it is stored: pictures as PNG, other inputs as values where they are small."""
+        main = arrays_of(self.inputs)[0]
+        kind = input_kind(main)
+        values = None if kind == "image" or main.size > MOST_VALUES else main.astype(np.float32)
+        return Probe(
+            hash=self.hash,
+            kind=kind,
+            shape=main.shape,
+            images=images_png(main) if kind == "image" else (),
+            values=values,
+            labels=self.labels,
+            targets=self.targets,
+            class_names=self.class_names,
+        )
+
+
+def input_kind(inputs: np.ndarray) -> str:
+    """What [n, …] is drawn as: image, tokens (integers [n t]), series [n t c], tabular [n f], tensor."""
+    if inputs.ndim == 4 and (inputs.shape[1] in (1, 3, 4) or inputs.shape[3] in (1, 3, 4)):
+        return "image"
+    if inputs.ndim == 3 and min(inputs.shape[1:]) > 4 and inputs.shape[1] == inputs.shape[2]:
+        return "image"
+    if inputs.ndim == 2:
+        return "tokens" if inputs.dtype.kind in "iu" else "tabular"
+    return "series" if inputs.ndim == 3 else "tensor"
+
+
+def _channels_last(images: np.ndarray) -> np.ndarray:
+    if images.ndim == 3:
+        return images[..., None]
+    return images if images.shape[3] in (1, 3, 4) else images.transpose(0, 2, 3, 1)
+
+
+def images_png(images: np.ndarray) -> tuple[bytes, ...]:
+    """Images [n c h w], [n h w c] or [n h w] -> PNG each.
+
+    Whole numbers 0..255 are kept; anything else (standardised inputs) is spread over the range of all
+    samples together, so that their brightness stays comparable.
+    """
+    pixels = _channels_last(np.asarray(images))
+    if pixels.dtype != np.uint8:
+        finite = pixels[np.isfinite(pixels)].astype(np.float64)
+        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+        whole = low >= 0 and high <= 255 and high > 1 and bool((finite == np.round(finite)).all())
+        low, span = (0.0, 255.0) if whole and high > 16 else (low, max(high - low, 1e-12))
+        scaled = (np.nan_to_num(pixels.astype(np.float64), nan=low, posinf=high, neginf=low) - low) / span
+        pixels = np.clip(scaled * 255 + 0.5, 0, 255).astype(np.uint8)
+    return tuple(_png(picture) for picture in pixels)
+
+
+def _png(picture: np.ndarray) -> bytes:
+    image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=False)
+    return buffer.getvalue()
+
+
+def balanced(labels: np.ndarray, num_samples: int, seed: int) -> np.ndarray:
+    """Indices [min(num_samples, n)] that take the classes in turn, each in a seeded random order.
+
+    The result is sorted by class, then by position, so that the films of a class stand together.
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(labels))
+    rank = np.zeros(len(labels), dtype=np.int64)
+    for value in np.unique(labels):
+        mine = order[labels[order] == value]
+        rank[mine] = np.arange(len(mine))
+    chosen = order[np.lexsort((labels[order], rank[order]))][:num_samples]
+    return chosen[np.lexsort((chosen, labels[chosen]))]
+
+
+def probe_hash(inputs: Any) -> str:
+    """16 hex digits of the samples' shapes, types and bytes: the same probe has the same hash."""
+    digest = hashlib.sha256()
+    for array in arrays_of(inputs):
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _checked_inputs(inputs: Any) -> Any:
+    inputs = map_arrays(inputs, np.asarray)
+    lengths = {len(array) if array.ndim else 0 for array in arrays_of(inputs)}
+    if not lengths or 0 in lengths:
+        raise ValueError(
+            "probe: expected (inputs, labels) with at least one sample, got none. "
+            "Give a batch of your validation data, e.g. probe=next(iter(val_loader))"
+        )
+    if len(lengths) > 1:
+        raise ValueError(f"probe: the input arrays have different numbers of samples: {sorted(lengths)}")
+    return inputs
+
+
+def _split_truth(labels: Any, n: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """(classes, values): whole-number labels [n], [n 1] or one-hot [n c] are classes, else values."""
+    if labels is None:
+        return None, None
+    array = np.asarray(labels)
+    if array.ndim == 0 or len(array) != n:
+        raise ValueError(f"probe: {n} samples but labels of shape {array.shape}; expected one label a sample")
+    flat = array.reshape(n, -1)
+    if flat.shape[1] > 1:
+        one_hot = bool(np.isin(flat, (0, 1)).all() and (flat.sum(axis=1) == 1).all())
+        return (flat.argmax(axis=1), None) if one_hot and array.ndim == 2 else (None, array)
+    flat = flat[:, 0]
+    if flat.dtype.kind in "iub":
+        if flat.min() < 0:
+            raise ValueError(f"probe: labels must be classes from 0, got {int(flat.min())}")
+        return flat.astype(np.int64), None
+    return None, array
+
+
+def choose_probe(
+    inputs: Any,
+    labels: Any = None,
+    num_samples: int = 16,
+    class_names: Sequence[str] | None = None,
+    seed: int = 0,
+) -> ProbeSet:
+    """A class-balanced, seeded probe of at most `num_samples` of the given samples.
+
+    Args:
+        inputs: an array, or a dict, tuple or list of arrays, sample axis first.
+        labels: classes [n], [n 1] or one-hot [n c]; or values of a regression; or None.
+
+    Raises:
+        ValueError: if there is no sample, or the lengths differ, or a label is negative.
+    """
+    inputs = _checked_inputs(inputs)
+    n = len(arrays_of(inputs)[0])
+    classes, values = _split_truth(labels, n)
+    whole = np.flatnonzero(_finite_samples(inputs))
+    if not len(whole):
+        raise ValueError("probe: every sample has NaN or infinite values; give samples the model can take")
+    groups = classes if classes is not None else np.zeros(n, dtype=np.int64)
+    index = whole[balanced(groups[whole], num_samples, seed)]
+    inputs = map_arrays(inputs, lambda array: np.array(array[index]))
+    return ProbeSet(
+        inputs=inputs,
+        labels=None if classes is None else classes[index],
+        targets=None if values is None else np.array(values[index]),
+        class_names=tuple(str(name) for name in class_names or ()),
+        hash=probe_hash(inputs),
+        problems=_problems(n, whole),
+    )
+
+
+def _finite_samples(inputs: Any) -> np.ndarray:
+    """Bool [n]: samples without NaN or infinity in any array."""
+    arrays = [array for array in arrays_of(inputs) if array.dtype.kind == "f"]
+    n = len(arrays_of(inputs)[0])
+    finite = [np.isfinite(array).reshape(n, -1).all(axis=1) for array in arrays]
+    return np.logical_and.reduce(finite) if finite else np.ones(n, dtype=bool)
+
+
+def _problems(n: int, whole: np.ndarray) -> tuple[str, ...]:
+    if len(whole) == n:
+        return ()
+    lost = sorted(set(range(n)) - set(whole.tolist()))
+    shown = ", ".join(map(str, lost[:5])) + (" …" if len(lost) > 5 else "")
+    return (f"{len(lost)} of {n} probe samples have NaN or infinite values and were left out: {shown}",)

@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Schedule × probes → sink: what happens before, between and after the training steps.
+
+Hosts drive it; it drives an `Observer`. Nothing in here raises into training, unless `strict`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tb_xai_callbacks import schedule
+from tb_xai_callbacks.backends import Capture, CaptureRequest, Layout, Observer, Pending, TargetLayer
+from tb_xai_callbacks.guard import LOGGER, Guard, sentence
+from tb_xai_callbacks.journal import Journal
+from tb_xai_callbacks.options import SIGNALS, Options
+from tb_xai_callbacks.pace import Pace
+from tb_xai_callbacks.probe_set import ProbeSet
+from tb_xai_callbacks.probes import attention, attribution, layer_stats
+from tb_xai_callbacks.sink import EventFileSink
+from tb_xai_callbacks.targets import resolve_targets
+from tb_xai_plugin.records import LayerTable, RunStatus, Scalars, Signal
+
+#: Which signal of the options a reduction belongs to.
+SIGNAL_OF = {
+    "activation": "activations",
+    "gradient": "gradients",
+    "weight_gradient": "gradients",
+    "weight": "weights",
+}
+
+
+class Recorder:
+    """Watches one training run.
+
+    Args:
+        observer: the model as its backend shows it.
+        probe: the fixed samples; None where there are none (explanations and attention are off then).
+        log_dir: the run's directory.
+        host: who drives: torch, lightning, keras, transformers.
+        options: the shared options.
+
+    Raises:
+        ValueError: if `options.target_layers` names a layer that is not there or has no map.
+    """
+
+    def __init__(
+        self,
+        observer: Observer,
+        probe: ProbeSet | None,
+        *,
+        log_dir: str | os.PathLike[str],
+        host: str,
+        options: Options,
+    ) -> None:
+        self.observer = observer
+        self.probe = probe
+        self.host = host
+        self.options = options
+        self.step = 0
+        self.journal = Journal(_initial_signals(options))
+        self.guard = Guard(options.strict, self._probe_failed)
+        self.pace = Pace(options)
+        self._log_dir = log_dir
+        self._sink: EventFileSink | None = None
+        self._armed = False
+        self._finished = False
+        self._snapshot_step = -1
+        self._statistics_step = -1
+        self._layout = Layout(table=_EMPTY_TABLE)
+        with self.guard("layout"):
+            self._layout = observer.layout()
+        self.targets = self._resolve_targets()
+        self._check_probe()
+
+    # ---- what hosts call
+
+    def start(self, step: int = 0) -> None:
+        """Training is about to begin, `step` optimiser steps are done: log the state before it."""
+        self.step = step
+        with self.guard("event file"):
+            self._sink = EventFileSink(self._log_dir, self._sink_failed)
+        if self._sink is None:
+            return
+        atexit.register(self.finish_at_exit)
+        opening = [self._layout.table, *([self.probe.record()] if self.probe else [])]
+        self._put(step, "event file", lambda: opening)
+        if not self.observer.observes_training:
+            self._put_reductions(step, self._guarded_pending(self.observer.parameters))
+        self.snapshot(step)
+        self._arm_if_due(step)
+        self.pace.resume()
+
+    def after_step(self, step: int, scalars: Mapping[str, Any] | None = None) -> None:
+        """`step` optimiser steps are done. Collects what was observed, explains and arms as scheduled."""
+        if self._sink is None or self._finished:
+            return
+        self.pace.pause(armed=self._armed)
+        self.step = step
+        if self._armed:
+            self._collect(step, scalars)
+        if self.pace.explain_due(step, self.journal):
+            self.snapshot(step)
+        self._arm_if_due(step)
+        if self.journal.changed:
+            self._put_status("running")
+        self.pace.resume()
+
+    def due_next(self) -> bool:
+        """Whether the next training step will be observed."""
+        return self._armed
+
+    def snapshot(self, step: int) -> None:
+        """Explanations and attention now, whatever the schedule says."""
+        if self._sink is None or step == self._snapshot_step:
+            return
+        self._snapshot_step = self.step = step
+        with self.pace.timed("explanations", self.journal):
+            for capture in self._captures():
+                self._put_capture(step, capture)
+        self._put_status("running")
+
+    def snapshot_all(self, step: int) -> None:
+        """Every signal now, whatever the schedule says: `explain.snapshot()`."""
+        if self._sink is None or self._finished:
+            return
+        self._snapshot_step = -1
+        self.snapshot(step)
+        self._observe_now(step)
+
+    def notice(self, level: str, subject: str, message: str) -> None:
+        """Tell the user something: in the tab, and in Python's log if it is no mere information."""
+        self.journal.notice(level, subject, message, self.step)
+
+    def finish(self, step: int, failed: bool = False) -> None:
+        """Training ended: log the last state, write everything, remove every hook."""
+        if self._finished:
+            return
+        self._finished = True
+        self.step = step
+        with self.guard("hooks"):
+            self.observer.disarm()
+        if self._sink is not None:
+            if step > 0:
+                self._observe_now(step)
+            self.snapshot(step)
+            self._put_status("failed" if failed else "finished")
+            self._sink.close()
+            atexit.unregister(self.finish_at_exit)
+            if self.options.strict and self._sink.error is not None:
+                raise self._sink.error
+
+    def finish_at_exit(self) -> None:
+        """The interpreter ends without `finish`: what was logged is written, no more is computed."""
+        if not self._finished and self._sink is not None:
+            self._finished = True
+            self._sink.close()
+
+    # ---- observing
+
+    def _arm_if_due(self, step: int) -> None:
+        self._armed = False
+        if self._layout.table.layers and self.pace.log_due(step, self.journal):
+            with self.guard("training statistics"):
+                self.observer.arm()
+                self._armed = True
+
+    def _collect(self, step: int, scalars: Mapping[str, Any] | None) -> None:
+        observed = step - 1 if self.observer.observes_training else step
+        self._armed = False
+        self._statistics_step = observed
+        with self.pace.timed("statistics", self.journal):
+            self._put_reductions(observed, self._guarded_pending(self.observer.collect))
+            if scalars:
+                self._put_scalars(observed, dict(scalars))
+
+    def _observe_now(self, step: int) -> None:
+        with self.pace.timed("statistics", self.journal):
+            self._put_reductions(step, self._guarded_pending(self.observer.parameters))
+            self._put_reductions(step, self._guarded_pending(self.observer.last_batch))
+
+    def _guarded_pending(self, observe: Callable[[], Pending | None]) -> Pending | None:
+        with self.guard("training statistics"):
+            return observe()
+        return None
+
+    def _captures(self) -> Iterable[Capture]:
+        """One pass for everything; if it fails, one pass each, so that one cannot take the other down."""
+        explain = bool(self.targets) and not self.journal.is_off("explanations")
+        attend = bool(self._layout.attention_layers) and not self.journal.is_off("attention")
+        statistics = (
+            not self.observer.observes_training
+            and not self.journal.is_off("activations")
+            and self._statistics_step != self.step
+        )
+        if not (explain or attend or statistics):
+            return
+        try:
+            yield self.observer.capture(self._request(explain, attend, statistics))
+            return
+        except Exception as error:
+            if self.options.strict:
+                raise
+            LOGGER.debug("capture failed", exc_info=True)
+            if explain != attend:
+                self.guard.switch_off("explanations" if explain else "attention", sentence(error))
+                return
+        for name, request in (
+            ("explanations", self._request(True, False, False)),
+            ("attention", self._request(False, True, False)),
+        ):
+            with self.guard(name):
+                yield self.observer.capture(request)
+
+    def _request(self, explain: bool, attend: bool, statistics: bool) -> CaptureRequest:
+        probe = self.probe
+        if not explain or probe is None:
+            return CaptureRequest(attention=attend, statistics=statistics)
+        return CaptureRequest(
+            layers=tuple(target.name for target in self.targets),
+            choose=lambda outputs: attribution.choose(outputs, self.options, probe),
+            attention=attend,
+            statistics=statistics,
+        )
+
+    # ---- writing
+
+    def _put(self, step: int, name: str, make: Callable[[], Iterable[Any]]) -> None:
+        """Queue records; what fails on the sink's thread switches off `name` only."""
+
+        def guarded() -> Iterable[Any]:
+            with self.guard(name):
+                return list(make())
+            return ()
+
+        if self._sink is not None and not self.guard.is_off(name):
+            self._sink.put(step, guarded)
+
+    def _put_reductions(self, step: int, pending: Pending | None) -> None:
+        if pending is None:
+            return
+        table = self._layout.table.id
+
+        def make() -> Iterable[Any]:
+            wanted = [part for part in pending() if not self.journal.is_off(SIGNAL_OF[part.signal])]
+            for part in wanted:
+                self.journal.signal(SIGNAL_OF[part.signal], "captured", part.source)
+            return layer_stats.observe(wanted, table)
+
+        self._put(step, "training statistics", make)
+
+    def _put_capture(self, step: int, capture: Capture) -> None:
+        probe = self.probe
+        if probe is None:
+            return
+        if capture.choice is not None:
+            self.journal.signal("explanations", "captured")
+            self._put(
+                step,
+                "explanations",
+                lambda: attribution.observe(capture, self.targets, probe, self._layout.call_counts),
+            )
+        if capture.attention:
+            self.journal.signal("attention", "captured")
+            self._put(step, "attention", lambda: attention.observe(capture.attention, probe.hash))
+        self._put_reductions(step, capture.statistics)
+
+    def _put_scalars(self, step: int, values: dict[str, Any]) -> None:
+        self._put(step, "scalars", lambda: [Scalars(_plain(values))])
+
+    def _put_status(self, state: str) -> None:
+        signals, notices, costs = self.journal.contents()
+        status = RunStatus(
+            state=state,
+            host=self.host,
+            backend=self.observer.backend,
+            versions=self.observer.versions,
+            step=self.step,
+            signals=signals,
+            notices=notices,
+            costs=costs,
+            training_seconds=self.pace.budget.training_seconds(),
+            max_overhead=self.options.max_overhead or 0.0,
+            dropped_records=self._sink.dropped if self._sink else 0,
+            target_layers=tuple(target.name for target in self.targets),
+            methods=tuple(self.options.methods) if self.targets else (),
+            next_log_step=schedule.next_due(self.pace.log, self.step),
+            next_explain_step=schedule.next_due(self.pace.explain, self.step),
+            log_every_n_steps=self.options.log_every_n_steps or 0,
+        )
+        self._put(self.step, "status", lambda: [status])
+
+    # ---- troubles
+
+    def _probe_failed(self, name: str, reason: str) -> None:
+        for signal in _SIGNALS_OF_PROBE.get(name, ()):
+            self.journal.signal(signal, "off", reason, "see the training log; everything else goes on")
+        self.journal.notice("error", name, f"switched off: {reason}", self.step)
+
+    def _sink_failed(self, reason: str) -> None:
+        self.journal.notice("error", "event file", reason, self.step)
+
+    def _resolve_targets(self) -> tuple[TargetLayer, ...]:
+        if "explanations" not in self.options.signals or not self._layout.table.layers:
+            return ()
+        targets, reason = resolve_targets(self.options.target_layers, self._layout)
+        if not targets:
+            self.journal.signal("explanations", "off", reason, 'name a layer: target_layers="…"')
+            self.journal.notice("warning", "explanations", f"off: {reason}", 0)
+        return targets
+
+    def _check_probe(self) -> None:
+        if self.probe is None:
+            for name in ("explanations", "attention"):
+                self.journal.signal(name, "off", "there is no probe", "give probe=(inputs, labels)")
+            return
+        for problem in self.probe.problems:
+            self.journal.notice("warning", "probe", problem, 0)
+        if not self._layout.attention_layers:
+            reason = self._layout.no_attention_reason or "the model has no attention layer"
+            self.journal.signal("attention", "off", reason)
+        for layer in self._layout.table.never_executed[:20]:
+            self.journal.notice("info", layer, "the forward pass never runs this layer", 0)
+
+
+_EMPTY_TABLE = LayerTable(id="", layers=())
+
+_SIGNALS_OF_PROBE = {
+    "layout": SIGNALS,
+    "explanations": ("explanations",),
+    "attention": ("attention",),
+    "training statistics": ("activations", "gradients", "weights"),
+}
+
+
+def _initial_signals(options: Options) -> tuple[Signal, ...]:
+    off = "not asked for: signals= leaves it out"
+    return tuple(
+        Signal(name, "waiting") if name in options.signals else Signal(name, "off", off) for name in SIGNALS
+    )
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, float]:
+    """0-d tensors and numbers → floats; on the sink's thread, because it may wait for the device."""
+    return {name: float(value) for name, value in values.items() if value is not None}

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Distribution `tb-xai-plugin`: the tab, the recorder, the command `tb-xai`."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+
+TORCH = ["torch>=2.4"]
+LIGHTNING = [*TORCH, "lightning>=2.4"]
+KERAS = ["keras>=3.5"]
+TRANSFORMERS = [*TORCH, "transformers>=4.44"]
+DEMO = [*TORCH, "scikit-learn>=1.3"]
+DEV = [
+    *LIGHTNING,
+    *KERAS,
+    *DEMO,
+    "tensorflow-cpu>=2.18",
+    "captum>=0.8",
+    "grpcio-tools==1.75.1",
+    "hypothesis",
+    "import-linter",
+    "mypy",
+    "pytest",
+    "pytest-timeout",
+    "ruff",
+    "types-protobuf",
+]
+
+setup(
+    name="tb-xai-plugin",
+    version="0.1.0",
+    description="A TensorBoard tab that shows what a neural network is learning while it learns.",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=[
+        "tb_xai_plugin",
+        "tb_xai_plugin.rules",
+        "tb_xai_callbacks",
+        "tb_xai_callbacks.backends",
+        "tb_xai_callbacks.measure",
+        "tb_xai_callbacks.probes",
+        "tb_xai_callbacks.demo",
+    ],
+    package_dir={"tb_xai_callbacks": "callbacks/tb_xai_callbacks"},
+    package_data={
+        "tb_xai_plugin": ["static/*", "static/assets/*", "http_api.md", "schema.proto", "py.typed"],
+        "tb_xai_callbacks": ["py.typed"],
+    },
+    install_requires=[
+        "numpy>=1.26",
+        "protobuf>=6.31.1,<8",
+        "tensorboard>=2.21",
+        "werkzeug>=3.0",
+        "pillow>=10",
+    ],
+    extras_require={
+        "torch": TORCH,
+        "lightning": LIGHTNING,
+        "keras": KERAS,
+        "transformers": TRANSFORMERS,
+        "demo": DEMO,
+        "dev": DEV,
+    },
+    entry_points={
+        "tensorboard_plugins": ["xai = tb_xai_plugin.loader:XaiLoader"],
+        "console_scripts": ["tb-xai = tb_xai_callbacks.cli:main"],
+    },
+    classifiers=[
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+    ],
+)

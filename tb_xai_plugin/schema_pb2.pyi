@@ -1,0 +1,434 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Source(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SOURCE_UNSPECIFIED: _ClassVar[Source]
+    TRAINING_BATCH: _ClassVar[Source]
+    PROBE: _ClassVar[Source]
+SOURCE_UNSPECIFIED: Source
+TRAINING_BATCH: Source
+PROBE: Source
+
+class PluginData(_message.Message):
+    __slots__ = ("version", "kind", "method", "layer", "signal")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    kind: str
+    method: str
+    layer: str
+    signal: str
+    def __init__(self, version: _Optional[int] = ..., kind: _Optional[str] = ..., method: _Optional[str] = ..., layer: _Optional[str] = ..., signal: _Optional[str] = ...) -> None: ...
+
+class Layer(_message.Message):
+    __slots__ = ("name", "type", "output_shape", "units", "activation", "calls", "spatial", "is_output")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_SHAPE_FIELD_NUMBER: _ClassVar[int]
+    UNITS_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    SPATIAL_FIELD_NUMBER: _ClassVar[int]
+    IS_OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: str
+    output_shape: _containers.RepeatedScalarFieldContainer[int]
+    units: int
+    activation: str
+    calls: int
+    spatial: bool
+    is_output: bool
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., output_shape: _Optional[_Iterable[int]] = ..., units: _Optional[int] = ..., activation: _Optional[str] = ..., calls: _Optional[int] = ..., spatial: bool = ..., is_output: bool = ...) -> None: ...
+
+class Parameter(_message.Message):
+    __slots__ = ("name", "layer", "shape", "trainable", "in_optimizer")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    TRAINABLE_FIELD_NUMBER: _ClassVar[int]
+    IN_OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    layer: str
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    trainable: bool
+    in_optimizer: bool
+    def __init__(self, name: _Optional[str] = ..., layer: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., trainable: bool = ..., in_optimizer: bool = ...) -> None: ...
+
+class LayerTable(_message.Message):
+    __slots__ = ("version", "id", "layers", "parameters", "never_executed")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    NEVER_EXECUTED_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    id: str
+    layers: _containers.RepeatedCompositeFieldContainer[Layer]
+    parameters: _containers.RepeatedCompositeFieldContainer[Parameter]
+    never_executed: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, version: _Optional[int] = ..., id: _Optional[str] = ..., layers: _Optional[_Iterable[_Union[Layer, _Mapping]]] = ..., parameters: _Optional[_Iterable[_Union[Parameter, _Mapping]]] = ..., never_executed: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class LayerStats(_message.Message):
+    __slots__ = ("version", "signal", "source", "num_samples", "table", "columns", "values")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    NUM_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    TABLE_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    signal: str
+    source: Source
+    num_samples: int
+    table: str
+    columns: _containers.RepeatedScalarFieldContainer[str]
+    values: bytes
+    def __init__(self, version: _Optional[int] = ..., signal: _Optional[str] = ..., source: _Optional[_Union[Source, str]] = ..., num_samples: _Optional[int] = ..., table: _Optional[str] = ..., columns: _Optional[_Iterable[str]] = ..., values: _Optional[bytes] = ...) -> None: ...
+
+class Histograms(_message.Message):
+    __slots__ = ("version", "signal", "source", "num_samples", "table", "min_exponent", "exponents", "counts")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    NUM_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    TABLE_FIELD_NUMBER: _ClassVar[int]
+    MIN_EXPONENT_FIELD_NUMBER: _ClassVar[int]
+    EXPONENTS_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    signal: str
+    source: Source
+    num_samples: int
+    table: str
+    min_exponent: int
+    exponents: int
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, version: _Optional[int] = ..., signal: _Optional[str] = ..., source: _Optional[_Union[Source, str]] = ..., num_samples: _Optional[int] = ..., table: _Optional[str] = ..., min_exponent: _Optional[int] = ..., exponents: _Optional[int] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class UnitCounts(_message.Message):
+    __slots__ = ("version", "source", "num_samples", "table", "live")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    NUM_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    TABLE_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    source: Source
+    num_samples: int
+    table: str
+    live: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, version: _Optional[int] = ..., source: _Optional[_Union[Source, str]] = ..., num_samples: _Optional[int] = ..., table: _Optional[str] = ..., live: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Attribution(_message.Message):
+    __slots__ = ("version", "method", "layer", "shape", "heat", "scale", "signed", "targets", "scores", "predictions", "prediction_scores", "probabilities", "probe", "call", "calls")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    HEAT_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_FIELD_NUMBER: _ClassVar[int]
+    TARGETS_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
+    PREDICTION_SCORES_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    PROBE_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    method: str
+    layer: str
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    heat: bytes
+    scale: _containers.RepeatedScalarFieldContainer[float]
+    signed: bool
+    targets: _containers.RepeatedScalarFieldContainer[int]
+    scores: _containers.RepeatedScalarFieldContainer[float]
+    predictions: _containers.RepeatedScalarFieldContainer[int]
+    prediction_scores: _containers.RepeatedScalarFieldContainer[float]
+    probabilities: bool
+    probe: str
+    call: int
+    calls: int
+    def __init__(self, version: _Optional[int] = ..., method: _Optional[str] = ..., layer: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., heat: _Optional[bytes] = ..., scale: _Optional[_Iterable[float]] = ..., signed: bool = ..., targets: _Optional[_Iterable[int]] = ..., scores: _Optional[_Iterable[float]] = ..., predictions: _Optional[_Iterable[int]] = ..., prediction_scores: _Optional[_Iterable[float]] = ..., probabilities: bool = ..., probe: _Optional[str] = ..., call: _Optional[int] = ..., calls: _Optional[int] = ...) -> None: ...
+
+class Attention(_message.Message):
+    __slots__ = ("version", "layer", "shape", "weights", "queries", "keys", "entropy", "probe")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    ENTROPY_FIELD_NUMBER: _ClassVar[int]
+    PROBE_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    layer: str
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    weights: bytes
+    queries: int
+    keys: int
+    entropy: _containers.RepeatedScalarFieldContainer[float]
+    probe: str
+    def __init__(self, version: _Optional[int] = ..., layer: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., weights: _Optional[bytes] = ..., queries: _Optional[int] = ..., keys: _Optional[int] = ..., entropy: _Optional[_Iterable[float]] = ..., probe: _Optional[str] = ...) -> None: ...
+
+class HeadStats(_message.Message):
+    __slots__ = ("version", "layers")
+    class LayerHeads(_message.Message):
+        __slots__ = ("layer", "keys", "entropy")
+        LAYER_FIELD_NUMBER: _ClassVar[int]
+        KEYS_FIELD_NUMBER: _ClassVar[int]
+        ENTROPY_FIELD_NUMBER: _ClassVar[int]
+        layer: str
+        keys: int
+        entropy: _containers.RepeatedScalarFieldContainer[float]
+        def __init__(self, layer: _Optional[str] = ..., keys: _Optional[int] = ..., entropy: _Optional[_Iterable[float]] = ...) -> None: ...
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    layers: _containers.RepeatedCompositeFieldContainer[HeadStats.LayerHeads]
+    def __init__(self, version: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[HeadStats.LayerHeads, _Mapping]]] = ...) -> None: ...
+
+class TokenRow(_message.Message):
+    __slots__ = ("tokens",)
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    tokens: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tokens: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Probe(_message.Message):
+    __slots__ = ("version", "hash", "kind", "images", "tokens", "shape", "values", "labels", "targets", "class_names", "feature_names", "patch_rows", "patch_columns", "prefix_tokens")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    HASH_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    TARGETS_FIELD_NUMBER: _ClassVar[int]
+    CLASS_NAMES_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_NAMES_FIELD_NUMBER: _ClassVar[int]
+    PATCH_ROWS_FIELD_NUMBER: _ClassVar[int]
+    PATCH_COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    PREFIX_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    hash: str
+    kind: str
+    images: _containers.RepeatedScalarFieldContainer[bytes]
+    tokens: _containers.RepeatedCompositeFieldContainer[TokenRow]
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    values: bytes
+    labels: _containers.RepeatedScalarFieldContainer[int]
+    targets: _containers.RepeatedScalarFieldContainer[float]
+    class_names: _containers.RepeatedScalarFieldContainer[str]
+    feature_names: _containers.RepeatedScalarFieldContainer[str]
+    patch_rows: int
+    patch_columns: int
+    prefix_tokens: int
+    def __init__(self, version: _Optional[int] = ..., hash: _Optional[str] = ..., kind: _Optional[str] = ..., images: _Optional[_Iterable[bytes]] = ..., tokens: _Optional[_Iterable[_Union[TokenRow, _Mapping]]] = ..., shape: _Optional[_Iterable[int]] = ..., values: _Optional[bytes] = ..., labels: _Optional[_Iterable[int]] = ..., targets: _Optional[_Iterable[float]] = ..., class_names: _Optional[_Iterable[str]] = ..., feature_names: _Optional[_Iterable[str]] = ..., patch_rows: _Optional[int] = ..., patch_columns: _Optional[int] = ..., prefix_tokens: _Optional[int] = ...) -> None: ...
+
+class Scalars(_message.Message):
+    __slots__ = ("version", "names", "values")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    names: _containers.RepeatedScalarFieldContainer[str]
+    values: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, version: _Optional[int] = ..., names: _Optional[_Iterable[str]] = ..., values: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class Signal(_message.Message):
+    __slots__ = ("name", "state", "reason", "remedy")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REMEDY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    state: str
+    reason: str
+    remedy: str
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., remedy: _Optional[str] = ...) -> None: ...
+
+class Notice(_message.Message):
+    __slots__ = ("level", "subject", "message", "step")
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    level: str
+    subject: str
+    message: str
+    step: int
+    def __init__(self, level: _Optional[str] = ..., subject: _Optional[str] = ..., message: _Optional[str] = ..., step: _Optional[int] = ...) -> None: ...
+
+class Cost(_message.Message):
+    __slots__ = ("name", "seconds", "runs", "skipped")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    seconds: float
+    runs: int
+    skipped: int
+    def __init__(self, name: _Optional[str] = ..., seconds: _Optional[float] = ..., runs: _Optional[int] = ..., skipped: _Optional[int] = ...) -> None: ...
+
+class RunStatus(_message.Message):
+    __slots__ = ("version", "state", "host", "backend", "versions", "signals", "notices", "costs", "training_seconds", "max_overhead", "dropped_records", "target_layers", "methods", "next_log_step", "next_explain_step", "step", "log_every_n_steps")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
+    COSTS_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MAX_OVERHEAD_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_RECORDS_FIELD_NUMBER: _ClassVar[int]
+    TARGET_LAYERS_FIELD_NUMBER: _ClassVar[int]
+    METHODS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_LOG_STEP_FIELD_NUMBER: _ClassVar[int]
+    NEXT_EXPLAIN_STEP_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    LOG_EVERY_N_STEPS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    state: str
+    host: str
+    backend: str
+    versions: _containers.RepeatedScalarFieldContainer[str]
+    signals: _containers.RepeatedCompositeFieldContainer[Signal]
+    notices: _containers.RepeatedCompositeFieldContainer[Notice]
+    costs: _containers.RepeatedCompositeFieldContainer[Cost]
+    training_seconds: float
+    max_overhead: float
+    dropped_records: int
+    target_layers: _containers.RepeatedScalarFieldContainer[str]
+    methods: _containers.RepeatedScalarFieldContainer[str]
+    next_log_step: int
+    next_explain_step: int
+    step: int
+    log_every_n_steps: int
+    def __init__(self, version: _Optional[int] = ..., state: _Optional[str] = ..., host: _Optional[str] = ..., backend: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., signals: _Optional[_Iterable[_Union[Signal, _Mapping]]] = ..., notices: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., costs: _Optional[_Iterable[_Union[Cost, _Mapping]]] = ..., training_seconds: _Optional[float] = ..., max_overhead: _Optional[float] = ..., dropped_records: _Optional[int] = ..., target_layers: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[str]] = ..., next_log_step: _Optional[int] = ..., next_explain_step: _Optional[int] = ..., step: _Optional[int] = ..., log_every_n_steps: _Optional[int] = ...) -> None: ...
+
+class Finding(_message.Message):
+    __slots__ = ("rule", "severity", "layer", "first_step", "last_step", "value", "threshold", "message", "advice")
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    FIRST_STEP_FIELD_NUMBER: _ClassVar[int]
+    LAST_STEP_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    ADVICE_FIELD_NUMBER: _ClassVar[int]
+    rule: str
+    severity: str
+    layer: str
+    first_step: int
+    last_step: int
+    value: float
+    threshold: float
+    message: str
+    advice: str
+    def __init__(self, rule: _Optional[str] = ..., severity: _Optional[str] = ..., layer: _Optional[str] = ..., first_step: _Optional[int] = ..., last_step: _Optional[int] = ..., value: _Optional[float] = ..., threshold: _Optional[float] = ..., message: _Optional[str] = ..., advice: _Optional[str] = ...) -> None: ...
+
+class Findings(_message.Message):
+    __slots__ = ("version", "findings")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    findings: _containers.RepeatedCompositeFieldContainer[Finding]
+    def __init__(self, version: _Optional[int] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ...) -> None: ...
+
+class Frame(_message.Message):
+    __slots__ = ("step", "wall_time", "record")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    WALL_TIME_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    wall_time: float
+    record: bytes
+    def __init__(self, step: _Optional[int] = ..., wall_time: _Optional[float] = ..., record: _Optional[bytes] = ...) -> None: ...
+
+class Frames(_message.Message):
+    __slots__ = ("frames", "kept")
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    frames: _containers.RepeatedCompositeFieldContainer[Frame]
+    kept: int
+    def __init__(self, frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ..., kept: _Optional[int] = ...) -> None: ...
+
+class SeriesAnswer(_message.Message):
+    __slots__ = ("names", "first_steps", "last_steps", "mean", "low", "high", "kept", "source", "num_samples")
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    FIRST_STEPS_FIELD_NUMBER: _ClassVar[int]
+    LAST_STEPS_FIELD_NUMBER: _ClassVar[int]
+    MEAN_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    NUM_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    first_steps: _containers.RepeatedScalarFieldContainer[int]
+    last_steps: _containers.RepeatedScalarFieldContainer[int]
+    mean: bytes
+    low: bytes
+    high: bytes
+    kept: int
+    source: Source
+    num_samples: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, names: _Optional[_Iterable[str]] = ..., first_steps: _Optional[_Iterable[int]] = ..., last_steps: _Optional[_Iterable[int]] = ..., mean: _Optional[bytes] = ..., low: _Optional[bytes] = ..., high: _Optional[bytes] = ..., kept: _Optional[int] = ..., source: _Optional[_Union[Source, str]] = ..., num_samples: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class HistogramAnswer(_message.Message):
+    __slots__ = ("name", "first_steps", "last_steps", "min_exponent", "exponents", "counts", "kept", "source")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FIRST_STEPS_FIELD_NUMBER: _ClassVar[int]
+    LAST_STEPS_FIELD_NUMBER: _ClassVar[int]
+    MIN_EXPONENT_FIELD_NUMBER: _ClassVar[int]
+    EXPONENTS_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    first_steps: _containers.RepeatedScalarFieldContainer[int]
+    last_steps: _containers.RepeatedScalarFieldContainer[int]
+    min_exponent: int
+    exponents: int
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    kept: int
+    source: Source
+    def __init__(self, name: _Optional[str] = ..., first_steps: _Optional[_Iterable[int]] = ..., last_steps: _Optional[_Iterable[int]] = ..., min_exponent: _Optional[int] = ..., exponents: _Optional[int] = ..., counts: _Optional[_Iterable[int]] = ..., kept: _Optional[int] = ..., source: _Optional[_Union[Source, str]] = ...) -> None: ...
+
+class UnitAnswer(_message.Message):
+    __slots__ = ("layer", "first_steps", "last_steps", "units", "live", "num_samples", "kept", "source")
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    FIRST_STEPS_FIELD_NUMBER: _ClassVar[int]
+    LAST_STEPS_FIELD_NUMBER: _ClassVar[int]
+    UNITS_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    NUM_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    layer: str
+    first_steps: _containers.RepeatedScalarFieldContainer[int]
+    last_steps: _containers.RepeatedScalarFieldContainer[int]
+    units: int
+    live: bytes
+    num_samples: _containers.RepeatedScalarFieldContainer[int]
+    kept: int
+    source: Source
+    def __init__(self, layer: _Optional[str] = ..., first_steps: _Optional[_Iterable[int]] = ..., last_steps: _Optional[_Iterable[int]] = ..., units: _Optional[int] = ..., live: _Optional[bytes] = ..., num_samples: _Optional[_Iterable[int]] = ..., kept: _Optional[int] = ..., source: _Optional[_Union[Source, str]] = ...) -> None: ...
