@@ -6,11 +6,9 @@ from __future__ import annotations
 from tensorboard.compat.proto import summary_pb2
 
 from tb_xai_plugin import schema_pb2
-
-PLUGIN_NAME = "xai"
-#: Data names: small tensors, and maps and pictures. Each has its own sampling hint.
-SMALL = "xai"
-MEDIA = "xai_media"
+from tb_xai_plugin.names import MEDIA as MEDIA
+from tb_xai_plugin.names import PLUGIN_NAME as PLUGIN_NAME
+from tb_xai_plugin.names import SMALL as SMALL
 
 #: The newest record version this code writes and reads.
 SCHEMA_VERSION = 1

@@ -146,6 +146,7 @@ class Recorder:
             if step > 0:
                 self._observe_now(step)
             self.snapshot(step)
+            self._sink.flush()  # the last status tells what failed while writing, too
             self._put_status("failed" if failed else "finished")
             self._sink.close()
             atexit.unregister(self.finish_at_exit)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Schedules and the budget, on a clock of our own."""
+
+import pytest
+
+from tb_xai_callbacks import schedule
+from tb_xai_callbacks.journal import Journal
+from tb_xai_callbacks.options import Options
+from tb_xai_callbacks.pace import Pace
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_log_spaced_is_bounded_whatever_the_length():
+    due = schedule.log_spaced()
+    steps = [s for s in range(1_000_000) if due(s)]
+    assert steps[:5] == [0, 1, 2, 3, 4]
+    assert len(steps) < 200
+    assert len([s for s in steps if s <= 400]) >= 40
+    assert due(7)
+    assert due(steps[-1])
+
+
+def test_thinning_is_dense_at_first():
+    due = schedule.thinning()
+    assert all(due(s) for s in range(10))
+    assert [s for s in range(10, 31) if due(s)] == [10, 15, 20, 25, 30]
+    assert [s for s in range(990, 1210) if due(s)] == [990, 1000, 1100, 1200]
+
+
+def test_every_at_and_next():
+    assert [s for s in range(7) if schedule.every(3)(s)] == [0, 3, 6]
+    assert schedule.next_due(schedule.at([4, 9]), 4) == 9
+    assert schedule.next_due(schedule.at([4]), 4) == 0
+
+
+def run(pace, clock, steps, step_s, snapshot_s):
+    """Train for `steps`, each `step_s`, explaining when due; returns the explained steps."""
+    journal = Journal(())
+    explained = []
+    for step in range(1, steps + 1):
+        clock.now += step_s
+        pace.pause(armed=False)
+        if pace.explain_due(step, journal):
+            with pace.timed("explanations", journal):
+                clock.now += snapshot_s
+            explained.append(step)
+        pace.resume()
+    return explained, journal
+
+
+def test_the_budget_is_kept_and_what_it_cost_is_counted():
+    clock = Clock()
+    pace = Pace(Options(explain_every_n_steps=1, max_overhead=0.05), clock)
+    explained, journal = run(pace, clock, 2000, step_s=0.1, snapshot_s=0.1)
+    assert pace.budget.spent <= 0.05 * pace.budget.training_seconds() * 1.001
+    assert pace.budget.spent >= 0.04 * pace.budget.training_seconds()
+    cost = journal.contents()[2][0]
+    assert cost.runs == len(explained)
+    assert cost.runs + cost.skipped == 2000
+
+
+def test_a_stretched_schedule_is_steady():
+    clock = Clock()
+    pace = Pace(Options(explain_every_n_steps=1, max_overhead=0.1), clock)
+    explained, _ = run(pace, clock, 3000, step_s=0.1, snapshot_s=0.2)
+    late = [b - a for a, b in zip(explained, explained[1:], strict=False) if a > 1500]
+    assert max(late) - min(late) <= 2
+
+
+def test_no_budget_means_exactly_as_scheduled():
+    clock = Clock()
+    pace = Pace(Options(explain_every_n_steps=10, max_overhead=None), clock)
+    assert run(pace, clock, 100, 0.001, 100.0)[0] == list(range(10, 101, 10))
+
+
+def test_what_an_observed_step_takes_longer_is_ours():
+    clock = Clock()
+    pace = Pace(Options(), clock)
+    for armed, took in ((False, 1.0), (False, 1.0), (True, 1.5)):
+        clock.now += took
+        pace.pause(armed)
+        pace.resume()
+    assert pace.budget.spent == pytest.approx(0.5)
+
+
+def test_one_step_is_left_alone_to_learn_what_a_bare_one_takes():
+    clock = Clock()
+    pace = Pace(Options(log_every_n_steps=1), clock)
+    journal = Journal(())
+    armed = []
+    for step in range(60):
+        armed.append(pace.log_due(step, journal))
+        clock.now += 0.1
+        pace.pause(armed[-1])
+        pace.resume()
+    assert 1 <= armed.count(False) <= 3
+    assert Pace(Options(log_every_n_steps=1, max_overhead=None), clock).log_due(0, journal)
