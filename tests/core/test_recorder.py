@@ -30,7 +30,7 @@ class Fake:
     backend, versions, observes_training = "fake", ("fake 1",), True
 
     def __init__(self, found=LAYOUT, **errors):
-        self._layout, self.errors, self.armed, self.armed_steps = layout, errors, False, 0
+        self._layout, self.errors, self.armed, self.armed_steps = found, errors, False, 0
 
     def _fail(self, name):
         if name in self.errors:

@@ -7,10 +7,9 @@ looks into training, except on the torch backend, where the last step's weight g
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -18,64 +17,17 @@ import numpy as np
 
 from tb_xai_callbacks.backends import Capture, CaptureRequest, Choice, Layout, Pending, Reduction
 from tb_xai_callbacks.backends import keras_statistics as statistics
-from tb_xai_callbacks.backends.keras_engine import Pull, Watch, engine_for, to_numpy, untouched
-from tb_xai_callbacks.backends.keras_layout import Call, ModelMap, read_calls, without_probe
-from tb_xai_callbacks.backends.keras_taps import (
-    ATTENTION_TYPES,
-    NamedLayer,
-    attention_shadows,
-    first_tensor,
-    named_layers,
-    replace_first,
-    shadowed,
-    tapped_call,
-)
-from tb_xai_callbacks.guard import sentence
+from tb_xai_callbacks.backends.keras_engine import Pull, engine_for, to_numpy
+from tb_xai_callbacks.backends.keras_forward import ProbePass, ProbeRunner, logits_of
+from tb_xai_callbacks.backends.keras_layout import ModelMap, read_calls, without_probe
+from tb_xai_callbacks.backends.keras_taps import named_layers
 from tb_xai_callbacks.options import SIGNALS
-from tb_xai_callbacks.probe_set import ProbeSet, map_arrays
+from tb_xai_callbacks.probe_set import ProbeSet
 from tb_xai_plugin.records import PROBE, TRAINING_BATCH
 
-NO_PROBE = "there is no probe: give ExplainCallback(validation_data=(x_val, y_val))"
-
-
-@dataclass
-class ProbePass:
-    """One eager forward pass: the selected output, its logits, the loss, and what the taps caught."""
-
-    output: Any = None
-    loss: Any = None
-    loss_scale: float = 1.0
-    calls: list[Call] = field(default_factory=list)
-    tensors: dict[str, Any] = field(default_factory=dict)
-    scores: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def logits(self) -> Any:
-        """The output before its softmax or sigmoid, where there is one: Keras notes it on the tensor."""
-        return getattr(self.output, "_keras_logits", self.output)
-
-
-def is_built(model: Any) -> bool:
-    """Whether all weights are there."""
-    return all(layer.built for layer in model._flatten_layers())
-
-
-def build(model: Any, inputs: Any) -> None:
-    """Make the weights of a model that has not seen its input's shape, just as `fit` would a moment later.
-
-    Symbolic and with an open batch size, so that a Sequential model is not tied to the probe's size.
-    """
-    from keras.src.backend import compute_output_spec
-
-    def symbol(array: np.ndarray) -> Any:
-        return keras.KerasTensor((None, *array.shape[1:]), keras.backend.standardize_dtype(array.dtype))
-
-    compute_output_spec(model, map_arrays(_model_inputs(inputs), symbol), training=False)
-
-
-def _model_inputs(inputs: Any) -> Any:
-    """float64 → the float type of Keras, as `fit` does with what it is given."""
-    return map_arrays(inputs, lambda a: a.astype(keras.config.floatx()) if a.dtype == np.float64 else a)
+NO_PROBE = (
+    "there is no probe, so only weights are logged: give ExplainCallback(validation_data=(x_val, y_val))"
+)
 
 
 class KerasObserver:
@@ -87,6 +39,7 @@ class KerasObserver:
         truth: what the compiled loss compares with, [n, …] as the user gives it; None: no gradients.
         output: selects the tensor to explain from what the model returns: a key, an index, a function.
         signals: what the user asked for; the rest is not computed.
+        no_probe: why there is no probe, and what to do.
 
     Raises:
         ValueError: if Keras runs on a backend that cannot be observed.
@@ -102,55 +55,57 @@ class KerasObserver:
         *,
         output: Any = None,
         signals: Sequence[str] = SIGNALS,
+        no_probe: str = NO_PROBE,
     ) -> None:
         self.engine = engine_for(keras.backend.backend())
         self.backend = self.engine.name
-        self.versions = (f"keras {keras.__version__}", self.engine.version())
-        #: Why there are no gradients of the loss; "" where there are.
-        self.gradient_reason = "" if truth is not None else "the probe has no labels"
+        self.versions: tuple[str, ...] = (f"keras {keras.__version__}", self.engine.version())
         self._model = model
         self._probe = probe
-        self._inputs = None if probe is None else _model_inputs(probe.inputs)
-        self._truth = truth
-        self._select = output
+        self._runner = ProbeRunner(self.engine, model, probe.inputs if probe else (), truth, output)
         self._signals = frozenset(signals)
-        self._layers: list[NamedLayer] = []
-        self._map = ModelMap(Layout(table=without_probe([], model, NO_PROBE).layout.table))
+        self._no_probe = no_probe
         self._before: list[np.ndarray | None] | None = None
         self._loss_scale = 1.0
         self._ratios: tuple[int, np.ndarray] | None = None
 
-    # ---- contract
+    @property
+    def gradient_reason(self) -> str:
+        """Why there are no gradients of the loss; "" where there are."""
+        return self._runner.loss_reason if self._probe is not None else self._no_probe
 
     def layout(self) -> Layout:
         """Dry-run the probe once and say what there is."""
-        self._layers = named_layers(self._model)
+        return self._known.layout
+
+    @cached_property
+    def _known(self) -> ModelMap:
+        layers = named_layers(self._model)
         if self._probe is None:
-            self._map = without_probe(self._layers, self._model, NO_PROBE)
-            return self._map.layout
-        everything = [named.name for named in self._layers[1:]]
-        with untouched(self.engine, self._model, self._all_layers()):
+            return without_probe(layers, self._model, self._no_probe)
+        self._runner.layers = layers[1:]
+        everything = [named.name for named in layers[1:]]
+        with self._runner.quietly():
             passed, _ = self.engine.differentiate(
-                lambda watch: self._forward(lambda tensor: tensor, everything, loss=True), []
+                lambda _: self._runner.forward(lambda tensor: tensor, everything, loss=True), []
             )
-        self._map = read_calls(self._layers, passed.calls, passed.output, self._model)
-        return self._map.layout
+        found = read_calls(layers, passed.calls, passed.output, self._model)
+        return _explainable(found, self._runner.output_reason)
 
     def capture(self, request: CaptureRequest) -> Capture:
         """One pass over the probe in inference mode, differentiated for the layers of the request."""
         if self._probe is None:
-            raise ValueError(NO_PROBE)
-        observed = [row.name for row in self._map.rows] if request.statistics else []
-        wants_loss = request.statistics and self._wants_loss()
-        variables = self._trainable() if wants_loss and not self.engine.has_training_gradients else []
-        with untouched(self.engine, self._model, self._all_layers()):
+            raise ValueError(self._no_probe)
+        observed = [row.name for row in self._known.rows] if request.statistics else []
+        wanted = [*request.layers, *observed]
+        loss = request.statistics and "gradients" in self._signals and not self.gradient_reason
+        variables = self._trainable() if loss and not self.engine.has_training_gradients else []
+        with self._runner.quietly():
             passed, pull = self.engine.differentiate(
-                lambda watch: self._forward(
-                    watch, [*request.layers, *observed], wants_loss, request.attention
-                ),
+                lambda watch: self._runner.forward(watch, wanted, loss, request.attention),
                 [variable for _, variable in variables],
             )
-            outputs = _channels_first(to_numpy(passed.logits), self._output_is_channels_last())
+            outputs = self._outputs(passed)
             choice, gradients = None, {}
             if request.layers and request.choose is not None:
                 choice = request.choose(outputs)
@@ -167,7 +122,7 @@ class KerasObserver:
 
     def parameters(self) -> Pending:
         """Statistics of the weights now, with the last known update ratio if no step came after it."""
-        weights = [to_numpy(variable) for variable in self._map.variables]
+        weights = [to_numpy(variable) for variable in self._known.variables]
         ratios = np.full(len(weights), np.nan, dtype=np.float32)
         if self._ratios is not None and self._ratios[0] == self._iterations():
             ratios = self._ratios[1]
@@ -175,14 +130,11 @@ class KerasObserver:
 
     def arm(self) -> None:
         """Keep the weights before the next step, for its update ratio."""
-        self._before = [
-            to_numpy(variable) if parameter.in_optimizer and "weights" in self._signals else None
-            for parameter, variable in zip(
-                self._map.layout.table.parameters, self._map.variables, strict=True
-            )
-        ]
+        pairs = zip(self._known.layout.table.parameters, self._known.variables, strict=True)
+        wanted = "weights" in self._signals
+        self._before = [to_numpy(v) if wanted and p.in_optimizer else None for p, v in pairs]
         # The scale may change with the step, and the gradients that it leaves carry the old one.
-        self._loss_scale = self._current_loss_scale()
+        self._loss_scale = self._runner.loss_scale()
 
     def disarm(self) -> None:
         """Forget the weights."""
@@ -193,149 +145,91 @@ class KerasObserver:
         if self._before is None:
             return None
         before, self._before = self._before, None
-        found: list[Pending] = []
+        found: list[Pending | None] = []
         if "weights" in self._signals:
             found.append(self._updated_weights(before))
-        if "gradients" in self._signals and (left := self._training_gradients()) is not None:
-            found.append(left)
+        if "gradients" in self._signals:
+            found.append(self._training_gradients())
         if self._probe is not None and self._signals & {"activations", "gradients"}:
-            probed = self.capture(CaptureRequest(statistics=True)).statistics
-            found += [probed] if probed is not None else []
-        return lambda: [reduction for pending in found for reduction in pending()]
+            found.append(self.capture(CaptureRequest(statistics=True)).statistics)
+        return lambda: [reduction for pending in found if pending is not None for reduction in pending()]
 
     def last_batch(self) -> Pending | None:
         """None: training batches cannot be seen."""
         return None
 
-    # ---- running the model
-
-    def _forward(
-        self, watch: Watch, wanted: Sequence[str], loss: bool = False, attention: bool = False
-    ) -> ProbePass:
-        """Run the probe with `wanted` layers tapped; `watch` marks what is to be differentiated."""
-        passed = ProbePass()
-
-        def on_call(named: NamedLayer, inputs: tuple[Any, ...], output: Any) -> Any:
-            tensor = first_tensor(output)
-            if tensor is None:
-                return output
-            watched = watch(tensor)
-            passed.calls.append(Call(named, inputs, watched))
-            passed.tensors[named.name] = watched
-            return replace_first(output, tensor, watched)
-
-        names = set(wanted)
-        tapped = [named for named in self._layers if named.name in names and named.name]
-        shadows = [(named.layer, "call", tapped_call(named, on_call)) for named in tapped]
-        if attention:
-            sources = [named for named in self._layers if isinstance(named.layer, ATTENTION_TYPES)]
-            shadows += attention_shadows(sources, passed.scores.__setitem__)
-        inputs = map_arrays(self._inputs, keras.ops.convert_to_tensor)
-        with ExitStack() as stack:
-            for owner, attribute, value in shadows:
-                stack.enter_context(shadowed(owner, attribute, value))
-            outputs = self._call(inputs)
-        passed.output = self._selected(outputs)
-        if loss and not self.gradient_reason:
-            passed.loss_scale = self._current_loss_scale()
-            passed.loss = self._loss(inputs, outputs, passed.loss_scale)
-        return passed
-
-    def _call(self, inputs: Any) -> Any:
-        if self._model._call_has_training_arg:
-            return self._model(inputs, training=False)
-        return self._model(inputs)
-
-    def _selected(self, outputs: Any) -> Any:
-        """The tensor to explain among the model's outputs."""
-        if callable(self._select):
-            outputs = self._select(outputs)
-        elif self._select is not None:
-            outputs = outputs[self._select]
-        if keras.ops.is_tensor(outputs):
-            return outputs
-        keys = list(outputs) if isinstance(outputs, dict) else list(range(len(outputs)))
-        raise ValueError(
-            f"the model returns a {type(outputs).__name__}; say what to explain with output=…, one of {keys}"
-        )
-
-    def _loss(self, inputs: Any, outputs: Any, scale: float) -> Any | None:
-        """The compiled loss on the probe; if that cannot be computed, the reason is kept instead."""
-        arguments = {"x": inputs, "y": self._truth, "y_pred": outputs, "sample_weight": None}
-        if "training" in inspect.signature(self._model.compute_loss).parameters:
-            arguments["training"] = False
-        try:
-            return self._model.compute_loss(**arguments) * scale
-        except Exception as error:  # noqa: BLE001 — user code (their loss, their labels); the host reports it
-            self.gradient_reason = f"the compiled loss cannot be computed on the probe: {sentence(error)}"
-            return None
-
-    def _current_loss_scale(self) -> float:
-        """By what mixed-precision training multiplies its loss; gradients in float16 vanish without it."""
-        optimizer = getattr(self._model, "optimizer", None)
-        if optimizer is None:
-            return 1.0
-        return float(to_numpy(keras.ops.convert_to_tensor(optimizer.scale_loss(1.0))))
-
     # ---- from tensors to arrays
+
+    def _outputs(self, passed: ProbePass) -> np.ndarray:
+        """The logits, classes on axis 1 if they are pictures; nothing if it is not known which output."""
+        if passed.output is None:
+            return np.zeros((self._size(), 0), dtype=np.float32)
+        return _channels_first(to_numpy(passed.logits).astype(np.float32), self._output_is_channels_last())
 
     def _explained(
         self, passed: ProbePass, pull: Pull, choice: Choice, layers: Sequence[str]
     ) -> dict[str, np.ndarray]:
         """Gradients of the chosen scores at the layers: one vector-Jacobian product for all."""
+        if passed.output is None:
+            raise ValueError(self._runner.output_reason)
         cotangent = choice.cotangent
         if self._output_is_channels_last() and cotangent.ndim == 4:
             cotangent = cotangent.transpose(0, 2, 3, 1)
         found = pull(passed.logits, [passed.tensors[name] for name in layers], cotangent)
-        return {
-            name: np.zeros_like(self._as_map(name, passed.tensors[name]))
-            if gradient is None
-            else self._as_map(name, gradient)
-            for name, gradient in zip(layers, found, strict=True)
-        }
+        maps = {}
+        for name, gradient in zip(layers, found, strict=True):
+            # No path from the layer to the score is a gradient of zero.
+            tensor = keras.ops.zeros_like(passed.tensors[name]) if gradient is None else gradient
+            maps[name] = self._as_map(name, tensor)
+        return maps
 
     def _as_map(self, name: str, tensor: Any) -> np.ndarray:
-        return _channels_first(to_numpy(tensor).astype(np.float32), name in self._map.channels_last)
-
-    def _output_is_channels_last(self) -> bool:
-        return self._map.output in self._map.channels_last
+        return _channels_first(to_numpy(tensor).astype(np.float32), name in self._known.channels_last)
 
     def _reductions(self, passed: ProbePass, pull: Pull, variables: Sequence[tuple[int, Any]]) -> Pending:
         """Everything is copied now, because training goes on; it is reduced on the sink's thread."""
-        rows, size = self._map.rows, len(passed.output)
+        rows, size = self._known.rows, self._size()
         names = [row.name for row in rows if row.name in passed.tensors]
         arrays = {name: to_numpy(passed.tensors[name]) for name in names}
-        gradients: dict[str, np.ndarray] = {}
-        weight_gradients: list[np.ndarray | None] | None = None
-        if passed.loss is not None:
-            sources = [passed.tensors[name] for name in names]
-            sources += [self.engine.variable_source(variable) for _, variable in variables]
-            found = [_unscaled(gradient, passed.loss_scale) for gradient in pull(passed.loss, sources, None)]
-            gradients = {n: g for n, g in zip(names, found, strict=False) if g is not None}
-            if variables:
-                weight_gradients = [None] * len(self._map.variables)
-                for (index, _), gradient in zip(variables, found[len(names) :], strict=True):
-                    weight_gradients[index] = gradient
+        gradients, weight_gradients = self._loss_gradients(passed, pull, names, variables)
 
         def reduce() -> list[Reduction]:
             made = [statistics.reduce_layers("activation", rows, arrays, size)]
             if gradients:
                 made.append(statistics.reduce_layers("gradient", rows, gradients, size))
-            if weight_gradients is not None:
+            if weight_gradients:
                 made.append(statistics.reduce_weight_gradients(weight_gradients, PROBE, size))
             return made
 
         return reduce
 
+    def _loss_gradients(
+        self, passed: ProbePass, pull: Pull, names: Sequence[str], variables: Sequence[tuple[int, Any]]
+    ) -> tuple[dict[str, np.ndarray], list[np.ndarray | None]]:
+        """Gradients of the loss: (by layer, by row of the weights; both empty where there is no loss).
+
+        At a softmax or sigmoid output it is that at the logits: TensorFlow's losses start from there.
+        """
+        if passed.loss is None:
+            return {}, []
+        sources = [logits_of(passed.tensors[name]) for name in names]
+        sources += [self.engine.variable_source(variable) for _, variable in variables]
+        found = [_unscaled(gradient, passed.loss_scale) for gradient in pull(passed.loss, sources, None)]
+        at_layers = {n: g for n, g in zip(names, found[: len(names)], strict=True) if g is not None}
+        at_weights: list[np.ndarray | None] = [None] * len(self._known.variables) if variables else []
+        for (index, _), gradient in zip(variables, found[len(names) :], strict=True):
+            at_weights[index] = gradient
+        return at_layers, at_weights
+
     def _updated_weights(self, before: list[np.ndarray | None]) -> Pending:
-        weights = [to_numpy(variable) for variable in self._map.variables]
+        weights = [to_numpy(variable) for variable in self._known.variables]
         ratios = statistics.update_ratios(before, weights)
         self._ratios = (self._iterations(), ratios)
         return lambda: [statistics.reduce_weights(weights, ratios)]
 
     def _training_gradients(self) -> Pending | None:
         """What the last training step left at the weights; None where it leaves nothing."""
-        left = [self.engine.training_gradient(variable) for variable in self._map.variables]
+        left = [self.engine.training_gradient(variable) for variable in self._known.variables]
         if all(gradient is None for gradient in left):
             return None
         arrays = [_unscaled(gradient, self._loss_scale) for gradient in left]
@@ -344,20 +238,27 @@ class KerasObserver:
 
     # ---- small facts
 
-    def _all_layers(self) -> list[Any]:
-        return list(self._model._flatten_layers())
+    def _size(self) -> int:
+        return self._probe.size if self._probe is not None else 0
 
-    def _wants_loss(self) -> bool:
-        return "gradients" in self._signals and not self.gradient_reason
+    def _output_is_channels_last(self) -> bool:
+        return self._known.output in self._known.channels_last
 
     def _trainable(self) -> list[tuple[int, Any]]:
         """(row, variable) of the weights that training updates."""
-        parameters = self._map.layout.table.parameters
-        return [(i, v) for i, v in enumerate(self._map.variables) if parameters[i].trainable]
+        parameters = self._known.layout.table.parameters
+        return [(i, v) for i, v in enumerate(self._known.variables) if parameters[i].trainable]
 
     def _iterations(self) -> int:
         optimizer = getattr(self._model, "optimizer", None)
         return -1 if optimizer is None else int(to_numpy(optimizer.iterations))
+
+
+def _explainable(found: ModelMap, output_reason: str) -> ModelMap:
+    """The map with no layer to explain, if it is not known which output to explain."""
+    if not output_reason:
+        return found
+    return replace(found, layout=replace(found.layout, auto=None, no_target_reason=output_reason))
 
 
 def _unscaled(gradient: Any | None, scale: float) -> np.ndarray | None:

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import keras
 import numpy as np
+from keras.src.backend.common import global_state
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 
 #: Marks a tensor as one to differentiate with respect to; the tensor it returns goes on in its place.
 Watch = Callable[[Any], Any]
@@ -69,6 +71,8 @@ def engine_for(backend: str) -> Engine:
 
 def to_numpy(tensor: Any) -> np.ndarray:
     """A copy of a tensor or variable as numpy; float16 and bfloat16 become float32."""
+    if isinstance(tensor, keras.Variable):
+        tensor = tensor.value
     if str(keras.backend.standardize_dtype(tensor.dtype)) in ("float16", "bfloat16"):
         tensor = keras.ops.cast(tensor, "float32")
     return np.array(keras.ops.convert_to_numpy(tensor))
@@ -78,6 +82,7 @@ def to_numpy(tensor: Any) -> np.ndarray:
 def untouched(engine: Engine, model: Any, layers: Sequence[Any]) -> Iterator[None]:
     """Whatever the block does to RNGs, seeds, moving statistics and metrics is undone when it ends."""
     python, numpy_state = random.getstate(), np.random.get_state()
+    generator = _global_seed_generator()
     state = [(variable, to_numpy(variable)) for variable in _state_variables(model, layers)]
     try:
         with engine.untouched(layers):
@@ -86,6 +91,7 @@ def untouched(engine: Engine, model: Any, layers: Sequence[Any]) -> Iterator[Non
         for variable, value in state:
             if not np.array_equal(to_numpy(variable), value, equal_nan=value.dtype.kind == "f"):
                 variable.assign(value)
+        global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, generator)
         random.setstate(python)
         np.random.set_state(numpy_state)
 
@@ -104,6 +110,4 @@ def _state_variables(model: Any, layers: Sequence[Any]) -> list[Any]:
 
 def _global_seed_generator() -> Any | None:
     # The public way to it would create it, and draw from Python's RNG to do so.
-    from keras.src.backend.common import global_state
-
-    return global_state.get_global_attribute("global_seed_generator")
+    return global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)

@@ -18,7 +18,7 @@ from tb_xai_plugin.records import Layer, LayerTable, Parameter
 MOST_PREFIX_TOKENS = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Call:
     """One call of a layer in the dry run: the tensors that went in and the (first) one that came out."""
 
@@ -138,7 +138,7 @@ def _describe(call: Call, row: Row, calls: int, channels_last: bool, is_output: 
 def _row(call: Call, channels_last: bool) -> Row:
     shape = call.shape
     own = getattr(call.named.layer, "data_format", None)
-    first = len(shape) > 3 and not channels_last or len(shape) == 3 and own == "channels_first"
+    first = (len(shape) > 3 and not channels_last) or (len(shape) == 3 and own == "channels_first")
     axis = 1 if first else len(shape) - 1
     return Row(call.named.name, shape[axis] if len(shape) > 1 else 0, axis)
 

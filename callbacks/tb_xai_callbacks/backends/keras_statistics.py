@@ -17,7 +17,13 @@ from tb_xai_callbacks.measure.statistics import (
     stack_counts,
     stack_rows,
 )
-from tb_xai_plugin.records import LAYER_COLUMNS, PROBE, WEIGHT_COLUMNS, WEIGHT_GRADIENT_COLUMNS
+from tb_xai_plugin.records import (
+    LAYER_COLUMNS,
+    PROBE,
+    TRAINING_BATCH,
+    WEIGHT_COLUMNS,
+    WEIGHT_GRADIENT_COLUMNS,
+)
 
 
 def reduce_layers(
@@ -55,7 +61,7 @@ def reduce_weights(weights: Sequence[np.ndarray], ratios: np.ndarray) -> Reducti
     ]
     return Reduction(
         signal="weight",
-        source="",
+        source=TRAINING_BATCH,
         num_samples=0,
         values=stack_rows(values, len(WEIGHT_COLUMNS)),
         counts=stack_counts([histogram(w) for w in weights]),
@@ -71,9 +77,7 @@ def reduce_weight_gradients(
         signal="weight_gradient",
         source=source,
         num_samples=num_samples,
-        values=stack_rows(
-            [None if g is None else moments(g) for g in gradients], len(WEIGHT_GRADIENT_COLUMNS)
-        ),
+        values=stack_rows(values, len(WEIGHT_GRADIENT_COLUMNS)),
         counts=stack_counts([None if g is None else histogram(g) for g in gradients]),
     )
 

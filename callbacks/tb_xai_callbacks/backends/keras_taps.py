@@ -118,7 +118,8 @@ def scored_attention(named: NamedLayer, on_scores: Callable[[str, Any], None]) -
     """The layer's `_compute_attention` with the probabilities asked for; every argument is passed through.
 
     Dropping one would change what the model computes: `use_causal_mask` is how Keras says "causal" when
-    there is no other mask.
+    there is no other mask. MultiHeadAttention takes the wish as an argument, GroupQueryAttention as an
+    attribute that its `call` sets anew.
     """
     original = named.layer._compute_attention
     signature = inspect.signature(original)
@@ -128,7 +129,8 @@ def scored_attention(named: NamedLayer, on_scores: Callable[[str, Any], None]) -
         bound = signature.bind(*args, **kwargs)
         if "return_attention_scores" in signature.parameters:
             bound.arguments["return_attention_scores"] = True
-        output, scores = original(*bound.args, **bound.kwargs)
+        with shadowed(named.layer, "_return_attention_scores", True):
+            output, scores = original(*bound.args, **bound.kwargs)
         on_scores(named.name, scores)
         return output, scores
 
@@ -143,8 +145,6 @@ def attention_shadows(
     for named in layers:
         shadows.append((named.layer, "_compute_attention", scored_attention(named, on_scores)))
         shadows.append((named.layer, "_flash_attention", False))
-        if hasattr(named.layer, "_return_attention_scores"):
-            shadows.append((named.layer, "_return_attention_scores", True))
     return shadows
 
 

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One eager pass of a Keras model over the probe: tapped layers, attention in the open, the compiled loss."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from tb_xai_callbacks.backends.keras_engine import Engine, Watch, to_numpy, untouched
+from tb_xai_callbacks.backends.keras_layout import Call
+from tb_xai_callbacks.backends.keras_taps import (
+    ATTENTION_TYPES,
+    NamedLayer,
+    attention_shadows,
+    first_tensor,
+    replace_first,
+    shadowed,
+    tapped_call,
+)
+from tb_xai_callbacks.guard import sentence
+from tb_xai_callbacks.probe_set import map_arrays
+
+
+@dataclass
+class ProbePass:
+    """One forward pass: the output to explain (None: not said which), the loss, what the taps caught."""
+
+    output: Any = None
+    loss: Any = None
+    loss_scale: float = 1.0
+    calls: list[Call] = field(default_factory=list)
+    tensors: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def logits(self) -> Any:
+        """The output before its softmax or sigmoid, where there is one."""
+        return logits_of(self.output)
+
+
+def logits_of(tensor: Any) -> Any:
+    """What a softmax or sigmoid was applied to, which Keras notes on its result; else the tensor itself."""
+    return getattr(tensor, "_keras_logits", tensor)
+
+
+def is_built(model: Any) -> bool:
+    """Whether all weights are there."""
+    return all(layer.built for layer in model._flatten_layers())
+
+
+def build(model: Any, inputs: Any) -> None:
+    """Make the weights of a model that has not seen its input's shape, just as `fit` would a moment later.
+
+    Symbolic and with an open batch size, so that a Sequential model is not tied to the probe's size.
+    """
+    from keras.src.backend import compute_output_spec
+
+    def symbol(array: np.ndarray) -> Any:
+        return keras.KerasTensor((None, *array.shape[1:]), keras.backend.standardize_dtype(array.dtype))
+
+    compute_output_spec(model, map_arrays(model_inputs(inputs), symbol), training=False)
+
+
+def model_inputs(inputs: Any) -> Any:
+    """float64 → the float type of Keras, as `fit` does with what it is given."""
+    return map_arrays(inputs, lambda a: a.astype(keras.config.floatx()) if a.dtype == np.float64 else a)
+
+
+class ProbeRunner:
+    """Runs one model on fixed inputs.
+
+    Args:
+        inputs: numpy arrays, structured as the model takes them.
+        truth: what the compiled loss compares with; None: there is no loss.
+        select: which output to explain: a key, an index, a function, or None.
+    """
+
+    def __init__(self, engine: Engine, model: Any, inputs: Any, truth: Any, select: Any) -> None:
+        self.model = model
+        self.layers: list[NamedLayer] = []
+        #: Why there is no loss to differentiate; "" where there is.
+        self.loss_reason = "" if truth is not None else "the probe has no labels"
+        #: Why it is not known which output to explain; "" where it is.
+        self.output_reason = ""
+        self._engine = engine
+        self._inputs = model_inputs(inputs)
+        self._truth = truth
+        self._select = select
+
+    @contextmanager
+    def quietly(self) -> Iterator[None]:
+        """Whatever runs in the block leaves the model, its metrics and all RNGs as they were."""
+        with untouched(self._engine, self.model, list(self.model._flatten_layers())):
+            yield
+
+    def forward(
+        self, watch: Watch, wanted: Sequence[str], loss: bool = False, attention: bool = False
+    ) -> ProbePass:
+        """Run with the `wanted` layers tapped; `watch` marks what is to be differentiated."""
+        passed = ProbePass()
+        inputs = map_arrays(self._inputs, keras.ops.convert_to_tensor)
+        with ExitStack() as stack:
+            for shadow in self._shadows(passed, watch, frozenset(wanted), attention):
+                stack.enter_context(shadowed(*shadow))
+            outputs = self._call(inputs)
+        passed.output = self._selected(outputs)
+        if loss and not self.loss_reason:
+            passed.loss_scale = self.loss_scale()
+            passed.loss = self._loss(inputs, outputs, passed.loss_scale)
+        return passed
+
+    def loss_scale(self) -> float:
+        """By what mixed-precision training multiplies its loss; gradients in float16 vanish without it."""
+        optimizer = getattr(self.model, "optimizer", None)
+        if optimizer is None:
+            return 1.0
+        return float(to_numpy(keras.ops.convert_to_tensor(optimizer.scale_loss(1.0))))
+
+    def _shadows(
+        self, passed: ProbePass, watch: Watch, wanted: frozenset[str], attention: bool
+    ) -> list[tuple[Any, str, Any]]:
+        def on_call(named: NamedLayer, inputs: tuple[Any, ...], output: Any) -> Any:
+            tensor = first_tensor(output)
+            if tensor is None:
+                return output
+            watched = watch(tensor)
+            passed.calls.append(Call(named, inputs, watched))
+            passed.tensors[named.name] = watched
+            return replace_first(output, tensor, watched)
+
+        tapped = [named for named in self.layers if named.name in wanted]
+        shadows = [(named.layer, "call", tapped_call(named, on_call)) for named in tapped]
+        if attention:
+            sources = [named for named in self.layers if isinstance(named.layer, ATTENTION_TYPES)]
+            shadows += attention_shadows(sources, passed.scores.__setitem__)
+        return shadows
+
+    def _call(self, inputs: Any) -> Any:
+        if self.model._call_has_training_arg:
+            return self.model(inputs, training=False)
+        return self.model(inputs)
+
+    def _selected(self, outputs: Any) -> Any | None:
+        """The tensor to explain among the model's outputs; None (with the reason kept) if it is not said."""
+        if callable(self._select):
+            outputs = self._select(outputs)
+        elif self._select is not None:
+            outputs = outputs[self._select]
+        leaves = keras.tree.flatten(outputs)
+        if len(leaves) == 1:
+            return leaves[0]
+        keys = list(outputs) if isinstance(outputs, dict) else list(range(len(outputs)))
+        self.output_reason = (
+            f"the model returns a {type(outputs).__name__} of {len(keys)}: say which to explain "
+            f"with output=…, one of {', '.join(map(repr, keys))}"
+        )
+        return None
+
+    def _loss(self, inputs: Any, outputs: Any, scale: float) -> Any | None:
+        """The compiled loss on the probe; if that cannot be computed, the reason is kept instead."""
+        arguments = {"x": inputs, "y": self._truth, "y_pred": outputs, "sample_weight": None}
+        try:
+            if "training" in inspect.signature(self.model.compute_loss).parameters:
+                arguments["training"] = False
+            return self.model.compute_loss(**arguments) * scale
+        except Exception as error:  # noqa: BLE001 — user code (their loss, their labels); the host tells them
+            self.loss_reason = f"the compiled loss cannot be computed on the probe: {sentence(error)}"
+            return None

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`open_log`: the public way to read a log in Python, for notebooks, tests and CI gates."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tb_xai_plugin import maps, metadata, stacks
+from tb_xai_plugin.codec import SchemaError
+from tb_xai_plugin.event_files import EventFileSource
+from tb_xai_plugin.maps import AttentionSeries, AttributionSeries
+from tb_xai_plugin.reader import Reader, Tag, UnknownNameError, unreadable
+from tb_xai_plugin.records import Cost, Finding, LayerTable, Probe, RunStatus
+from tb_xai_plugin.stacks import HistogramSeries, LayerStatsSeries, UnitSeries
+
+__all__ = [
+    "AttentionSeries", "AttributionSeries", "HistogramSeries", "LayerStatsSeries", "Log", "Overhead", "Run",
+    "SchemaError", "UnitSeries", "UnknownNameError", "open_log",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """What the recorder cost: `seconds` in all, beside `training_seconds`; `share` is their ratio.
+
+    `skipped` counts observations put off to keep the budget, `dropped_records` what could not be written
+    in time; `costs` has both per probe.
+    """
+
+    seconds: float
+    training_seconds: float
+    skipped: int
+    dropped_records: int
+    costs: tuple[Cost, ...]
+
+    @property
+    def share(self) -> float:
+        """Our seconds per second of training; NaN before training."""
+        return self.seconds / self.training_seconds if self.training_seconds else float("nan")
+
+
+class Run:
+    """One run of a log. Arrays are numpy, NaN where a layer has no value; steps ascend."""
+
+    def __init__(self, name: str, run: str, reader: Reader, source: EventFileSource) -> None:
+        self.name = name
+        self._run = run
+        self._reader = reader
+        self._source = source
+
+    def __repr__(self) -> str:
+        kinds = sorted({tag.kind for tag in self._tags()})
+        status = self.status
+        state = f"{status.state} at step {status.step}" if status else "no status yet"
+        return f"<Run {self.name!r}: {state}, {len(self.layers)} layers; {', '.join(kinds)}>"
+
+    @property
+    def layer_table(self) -> LayerTable | None:
+        """Layers and parameters with types and shapes; None before the first record."""
+        return stacks.layer_table(self._reader, self._run)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the layers in execution order."""
+        table = self.layer_table
+        return tuple(layer.name for layer in table.layers) if table else ()
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The signals that `layer_stats` has."""
+        return tuple(tag.signal for tag in self._tags("LayerStats"))
+
+    def layer_stats(self, signal: str, source: str | None = None) -> LayerStatsSeries:
+        """Statistics of "activation", "gradient", "weight" or "weight_gradient", [T, layers, columns].
+
+        Args:
+            signal: what was measured.
+            source: only the steps measured on "training batch" or "probe".
+
+        Raises:
+            UnknownNameError: for a signal or a source that is not there; the message lists those that are.
+        """
+        stats = stacks.layer_stats(self._reader, self._run, signal)
+        if source is None:
+            return stats
+        chosen = np.array([name == source for name in stats.sources], dtype=bool)
+        if not chosen.any():
+            there = ", ".join(sorted(set(stats.sources))) or "none yet"
+            raise UnknownNameError(f"no {signal} from source {source!r}; sources: {there}")
+        return LayerStatsSeries(
+            signal, stats.steps[chosen], stats.columns, stats.layers, stats.values[chosen],
+            (source,) * int(chosen.sum()), stats.num_samples[chosen],
+        )  # fmt: skip
+
+    def histograms(self, signal: str) -> HistogramSeries:
+        """Signed log2 histograms of a signal, [T, layers, bins].
+
+        Raises:
+            UnknownNameError: for a signal that is not there.
+        """
+        return stacks.histograms(self._reader, self._run, signal)
+
+    def units(self, layer: str) -> UnitSeries:
+        """The share of samples that activate each unit of a layer, [T, units].
+
+        Raises:
+            UnknownNameError: for a layer without units; the message names the nearest.
+        """
+        if not self._tags("UnitCounts"):
+            raise UnknownNameError(f"run {self.name!r} has no unit counts")
+        if layer not in self.layers:
+            raise UnknownNameError(_nearest("layer", layer, self.layers))
+        return stacks.units(self._reader, self._run, layer)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The attribution methods that were logged."""
+        return tuple(dict.fromkeys(tag.method for tag in self._tags("Attribution")))
+
+    @property
+    def attribution_layers(self) -> tuple[str, ...]:
+        """The layers that have attributions; the explained layers of the status first."""
+        logged = dict.fromkeys(tag.layer for tag in self._tags("Attribution"))
+        status = self.status
+        targets = [layer for layer in status.target_layers if layer in logged] if status else []
+        return tuple(dict.fromkeys([*targets, *logged]))
+
+    def attributions(self, method: str = "grad_cam", layer: str | None = None) -> AttributionSeries:
+        """The maps of one method at one layer (None: the first of `attribution_layers`), [T, n, h, w].
+
+        Raises:
+            UnknownNameError: for a method or a layer that is not there; the message names the nearest.
+        """
+        if method not in self.methods:
+            raise UnknownNameError(_nearest("method", method, self.methods))
+        there = {tag.layer for tag in self._tags("Attribution") if tag.method == method}
+        layers = tuple(name for name in self.attribution_layers if name in there)
+        chosen = layers[0] if layer is None else layer
+        if chosen not in layers:
+            raise UnknownNameError(_nearest(f"{method} layer", chosen, layers))
+        return maps.attributions(self._reader, self._run, method, chosen)
+
+    @property
+    def attention_layers(self) -> tuple[str, ...]:
+        """The layers that have attention, in execution order where the table knows them."""
+        logged = {tag.layer for tag in self._tags("Attention")}
+        return tuple(dict.fromkeys([*(name for name in self.layers if name in logged), *sorted(logged)]))
+
+    def attention(self, layer: str | None = None) -> AttentionSeries:
+        """One layer's attention (None: the first of `attention_layers`), [T, n, heads, queries, keys].
+
+        Raises:
+            UnknownNameError: for a layer that has none; the message names the nearest.
+        """
+        layers = self.attention_layers
+        chosen = layers[0] if layer is None and layers else layer or ""
+        if chosen not in layers:
+            raise UnknownNameError(_nearest("attention layer", chosen, layers))
+        return maps.attention(self._reader, self._run, chosen)
+
+    @property
+    def scalars(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Name → (steps int64 [k], values float64 [k]): loss, learning rate …"""
+        points: dict[str, list[tuple[int, float]]] = {}
+        for row in self._reader.rows_or_none(self._run, metadata.SCALARS_TAG):
+            for name, value in row.record.values.items():
+                points.setdefault(name, []).append((row.step, value))
+        return {
+            name: (np.array([step for step, _ in listed], np.int64), np.array([value for _, value in listed]))
+            for name, listed in points.items()
+        }
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The rules that fired, as last recorded."""
+        latest = self._reader.latest(self._run, metadata.FINDINGS_TAG)
+        return latest.findings if latest else ()
+
+    @property
+    def probe(self) -> Probe | None:
+        """The fixed samples, None if none were chosen."""
+        return self._reader.latest(self._run, metadata.PROBE_TAG)
+
+    @property
+    def status(self) -> RunStatus | None:
+        """How the run stands, as last recorded."""
+        return self._reader.latest(self._run, metadata.STATUS_TAG)
+
+    @property
+    def overhead(self) -> Overhead:
+        """What the recorder cost so far; zeros before the first status."""
+        status = self.status
+        if status is None:
+            return Overhead(0.0, 0.0, 0, 0, ())
+        return Overhead(
+            seconds=sum(cost.seconds for cost in status.costs),
+            training_seconds=status.training_seconds,
+            skipped=sum(cost.skipped for cost in status.costs),
+            dropped_records=status.dropped_records,
+            costs=status.costs,
+        )
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What could not be read so far, one sentence each: damaged records, cut off files, newer tags."""
+        return (*self._source.problems(self._run), *self._reader.problems(self._run))
+
+    def _tags(self, kind: str | None = None) -> list[Tag]:
+        return [tag for tag in self._reader.tags(self._run) if kind in (None, tag.kind)]
+
+
+class Log(Mapping[str, Run]):
+    """The runs of a log directory by the name the tab shows; `.` is a run in the directory itself."""
+
+    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
+        self._log_dir = os.fspath(log_dir)
+        self._source = EventFileSource(log_dir)
+        self._reader = Reader(self._source)
+        self._names: dict[str, str] = {}
+        for run in self._source.run_names():
+            name = metadata.display_name(run)
+            self._names[run if name in self._names else name] = run
+
+    def __getitem__(self, name: str) -> Run:
+        """The run of that name.
+
+        Raises:
+            UnknownNameError: if there is no such run; the message lists the nearest.
+            SchemaError: if a newer version wrote all of the run.
+        """
+        if name not in self._names:
+            raise UnknownNameError(_nearest("run", name, tuple(self._names)))
+        run = self._names[name]
+        problems = [unreadable(tag) for tag in self._source.tags(run)]
+        if problems and all(problems):
+            raise SchemaError(f"run {name!r}: {problems[0]}")
+        return Run(name, run, self._reader, self._source)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        return f"<Log {self._log_dir!r}: {', '.join(self._names) or 'no runs with explanations'}>"
+
+
+def open_log(log_dir: str | os.PathLike[str]) -> Log:
+    """The runs below a log directory, every record, unsampled.
+
+    Files are read when a run is first used and then kept: open the log again to see newer records.
+
+    Raises:
+        FileNotFoundError: if there is no such directory.
+    """
+    return Log(log_dir)
+
+
+def _nearest(what: str, name: str, there: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, there, n=5, cutoff=0.4) or list(there)[:10]
+    if not there:
+        return f"no {what} {name!r}: none was logged"
+    label = "nearest" if len(near) < len(there) else "there are"
+    return f"no {what} {name!r}; {label}: {', '.join(near)}"

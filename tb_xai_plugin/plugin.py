@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tab's routes; `http_api.md` describes each, and a test compares the two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from tensorboard import errors, plugin_util
+from tensorboard.plugins import base_plugin
+from werkzeug import wrappers
+
+from tb_xai_plugin import schema_pb2 as pb
+from tb_xai_plugin import series, stacks
+from tb_xai_plugin.http import Answer, message_answer, route, text, whole
+from tb_xai_plugin.metadata import LAYERS_TAG, MEDIA, PLUGIN_NAME, SCHEMA_VERSION, SMALL, display_name
+from tb_xai_plugin.provider_source import ProviderSource
+from tb_xai_plugin.reader import Cache, Entry, Reader, Tag
+from tb_xai_plugin.records import PROBE, TRAINING_BATCH
+from tb_xai_plugin.static_files import list_static
+
+_MOST_STEP = 2**63 - 1
+_MOST_WIDTH = 2000
+_SOURCES = {TRAINING_BATCH: pb.TRAINING_BATCH, PROBE: pb.PROBE}
+
+
+class XaiPlugin(base_plugin.TBPlugin):
+    """The Explain tab. Answers from TensorBoard's DataProvider; keeps nothing but a cache of what it read."""
+
+    plugin_name = PLUGIN_NAME
+
+    def __init__(self, context: base_plugin.TBContext) -> None:
+        self._provider = context.data_provider
+        self._logdir = context.logdir or ""
+        self._cache = Cache()
+        self._problems: dict[str, dict[str, None]] = {}
+        self._files = list_static()
+
+    def is_active(self) -> bool:
+        """False at once: TensorBoard asks only where it has no data for `data_plugin_names`."""
+        return False
+
+    def data_plugin_names(self) -> tuple[str, ...]:
+        """The data names that make the tab active."""
+        return (SMALL, MEDIA)
+
+    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
+        """Tab "Explain", an ES module in an iframe."""
+        return base_plugin.FrontendMetadata(es_module_path="/index.js", tab_name="Explain")
+
+    def get_plugin_apps(self) -> dict[str, Callable[..., Any]]:
+        """Route → WSGI application; nothing else is answered."""
+        return {
+            "/index.js": route(self.serve_index),
+            "/assets/*": route(self.serve_asset),
+            "/runs": route(self.serve_runs),
+            "/catalog": route(self.serve_catalog),
+            "/records": route(self.serve_records),
+            "/series": route(self.serve_series),
+            "/histograms": route(self.serve_histograms),
+            "/units": route(self.serve_units),
+        }
+
+    def serve_index(self, request: wrappers.Request) -> Answer:
+        """`index.js`."""
+        file = self._files["/index.js"]
+        return Answer(file.content, file.mime_type, file.expires_s)
+
+    def serve_asset(self, request: wrappers.Request) -> Answer:
+        """`assets/NAME`, from the list made at start."""
+        name = request.path.rpartition("/assets/")[2]
+        file = self._files.get(f"/assets/{name}")
+        if file is None:
+            raise errors.NotFoundError("no such asset; after a rebuild, restart TensorBoard")
+        return Answer(file.content, file.mime_type, file.expires_s)
+
+    def serve_runs(self, request: wrappers.Request) -> Answer:
+        """`runs`."""
+        reader = self._reader(request)
+        runs = [_run(reader, run, tags) for run, tags in reader.tags_by_run().items()]
+        runs.sort(key=lambda run: (-run["updated"], run["run"]))
+        return Answer({"schema_version": SCHEMA_VERSION, "logdir": self._logdir, "runs": runs})
+
+    def serve_catalog(self, request: wrappers.Request) -> Answer:
+        """`catalog`."""
+        reader, run = self._reader(request), text(request, "run")
+        tags = [_catalog_tag(tag, reader.entries(tag)) for tag in reader.tags(run)]
+        problems = reader.problems(run)
+        return Answer({"run": run, "name": display_name(run), "tags": tags, "problems": problems})
+
+    def serve_records(self, request: wrappers.Request) -> Answer:
+        """`records`."""
+        reader = self._reader(request)
+        tag = reader.tag(text(request, "run"), text(request, "tag"))
+        begin = whole(request, "begin", 0, 0, _MOST_STEP)
+        end = whole(request, "end", _MOST_STEP, 0, _MOST_STEP)
+        limit = whole(request, "limit", 64, 1, 256)
+        newest = whole(request, "newest", 0, 0, 1)
+        kept = reader.entries(tag)
+        chosen = [entry for entry in kept if begin <= entry.step <= end]
+        chosen = chosen[-limit:] if newest else chosen[:limit]
+        loaded = ((entry, reader.load(tag, entry)) for entry in chosen)
+        frames = [
+            pb.Frame(step=entry.step, wall_time=entry.wall_time, record=data)
+            for entry, data in loaded
+            if data is not None
+        ]
+        return message_answer(pb.Frames(frames=frames, kept=len(kept)))
+
+    def serve_series(self, request: wrappers.Request) -> Answer:
+        """`series`."""
+        reader, run, signal = self._reader(request), text(request, "run"), text(request, "signal")
+        width = whole(request, "width", 400, 1, _MOST_WIDTH)
+        reader.tags(run)
+        if signal in ("scalars", "heads"):
+            named = stacks.scalars(reader, run) if signal == "scalars" else stacks.heads(reader, run)
+            samples = np.zeros(len(named.steps), np.int64)
+            source = pb.SOURCE_UNSPECIFIED if signal == "scalars" else pb.PROBE
+            return message_answer(_series(named, width, samples, source))
+        stats = stacks.layer_stats(reader, run, signal)
+        column = text(request, "column")
+        values = stats.column(column) if len(stats.steps) else stats.values[:, :, 0:0].reshape(0, 0)
+        named = stacks.NamedSeries(stats.steps, stats.layers, values)
+        source = _SOURCES.get(stats.source, pb.SOURCE_UNSPECIFIED)
+        return message_answer(_series(named, width, stats.num_samples, source))
+
+    def serve_histograms(self, request: wrappers.Request) -> Answer:
+        """`histograms`."""
+        reader, run, name = self._reader(request), text(request, "run"), text(request, "name")
+        width = whole(request, "width", 400, 1, _MOST_WIDTH)
+        found = stacks.histograms(reader, run, text(request, "signal"), only=name)
+        starts = series.column_starts(len(found.steps), width)
+        first, last = series.column_bounds(found.steps, starts)
+        all_bins = np.concatenate([found.counts, found.nonfinite[:, :, None]], axis=2)
+        return message_answer(
+            pb.HistogramAnswer(
+                name=name,
+                first_steps=first.tolist(),
+                last_steps=last.tolist(),
+                min_exponent=found.min_exponent,
+                exponents=found.exponents,
+                counts=series.summed(all_bins, starts).ravel().tolist(),
+                kept=len(found.steps),
+                source=_SOURCES.get(found.source, pb.SOURCE_UNSPECIFIED),
+            )
+        )
+
+    def serve_units(self, request: wrappers.Request) -> Answer:
+        """`units`."""
+        reader, run, layer = self._reader(request), text(request, "run"), text(request, "layer")
+        width = whole(request, "width", 400, 1, _MOST_WIDTH)
+        found = stacks.units(reader, run, layer)
+        starts = series.column_starts(len(found.steps), width)
+        first, last = series.column_bounds(found.steps, starts)
+        live, samples = series.pooled(found.live, found.num_samples, starts)
+        return message_answer(
+            pb.UnitAnswer(
+                layer=layer,
+                first_steps=first.tolist(),
+                last_steps=last.tolist(),
+                units=live.shape[1],
+                live=live.astype("<f4").tobytes(),
+                num_samples=samples.tolist(),
+                kept=len(found.steps),
+                source=_SOURCES.get(found.source, pb.SOURCE_UNSPECIFIED),
+            )
+        )
+
+    def _reader(self, request: wrappers.Request) -> Reader:
+        environ = request.environ
+        source = ProviderSource(
+            self._provider, plugin_util.context(environ), plugin_util.experiment_id(environ)
+        )
+        return Reader(source, self._cache, self._problems)
+
+
+def _run(reader: Reader, run: str, tags: list[Tag]) -> dict[str, Any]:
+    # The table of layers is the first record of a run; without it, any small tag tells the time.
+    readable = [tag for tag in tags if not tag.media] or tags
+    clock = next((tag for tag in readable if tag.tag == LAYERS_TAG), readable[0])
+    entries = reader.entries(clock)
+    newest = max(tags, key=lambda tag: tag.last_wall_time)
+    return {
+        "run": run,
+        "name": display_name(run),
+        "first_step": entries[0].step if entries else 0,
+        "last_step": _last_step(reader, tags),
+        "started": entries[0].wall_time if entries else newest.last_wall_time,
+        "updated": newest.last_wall_time,
+    }
+
+
+def _last_step(reader: Reader, tags: list[Tag]) -> int:
+    """The last step that holds; a tag's `last_step` may be one that a restart undid."""
+    small = [tag for tag in tags if not tag.media] or tags
+    newest = max(tag.last_wall_time for tag in small)
+    written = [reader.entries(tag) for tag in small if tag.last_wall_time == newest]
+    return max((entries[-1].step for entries in written if entries), default=0)
+
+
+def _catalog_tag(tag: Tag, entries: list[Entry]) -> dict[str, Any]:
+    return {
+        "tag": tag.tag,
+        "kind": tag.kind,
+        "method": tag.method,
+        "layer": tag.layer,
+        "signal": tag.signal,
+        "steps": [entry.step for entry in entries],
+        "wall_times": [entry.wall_time for entry in entries],
+    }
+
+
+def _series(named: stacks.NamedSeries, width: int, num_samples: np.ndarray, source: int) -> pb.SeriesAnswer:
+    starts = series.column_starts(len(named.steps), width)
+    first, last = series.column_bounds(named.steps, starts)
+    mean, low, high = (
+        np.ascontiguousarray(part.T).astype("<f4").tobytes()
+        for part in series.mean_low_high(named.values, starts)
+    )
+    return pb.SeriesAnswer(
+        names=named.names,
+        first_steps=first.tolist(),
+        last_steps=last.tolist(),
+        mean=mean,
+        low=low,
+        high=high,
+        kept=len(named.steps),
+        source=source,  # type: ignore[arg-type]
+        num_samples=series.summed(num_samples, starts).tolist(),
+    )

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tags -> records: the one reader of the plugin and of `open_log`, whatever holds the events."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from google.protobuf.message import DecodeError
+
+from tb_xai_plugin import codec, metadata
+
+
+class UnknownNameError(KeyError):
+    """A run, tag, layer, signal or method that is not there; the message lists what is."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A time series of one kind of record; `last_step` and `last_wall_time` tell when it has grown."""
+
+    run: str
+    tag: str
+    kind: str
+    method: str = ""
+    layer: str = ""
+    signal: str = ""
+    version: int = 1
+    media: bool = False
+    last_step: int = 0
+    last_wall_time: float = 0.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where one record is: `content` is its bytes, or what the source loads them by (blobs are lazy)."""
+
+    step: int
+    wall_time: float
+    content: bytes | str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One decoded record with its step and time (seconds since 1970)."""
+
+    step: int
+    wall_time: float
+    record: Any
+
+
+class Source(Protocol):
+    """What the reader reads from: TensorBoard's DataProvider, or event files."""
+
+    def tags(self, run: str | None) -> list[Tag]:
+        """Our tags of one run, or of all runs; a tag with foreign metadata has kind ''."""
+
+    def entries(self, tag: Tag) -> Sequence[Entry]:
+        """The stored records of a tag in stored order."""
+
+    def load(self, entry: Entry) -> bytes | None:
+        """The bytes of a lazily read entry; None if they are gone by now."""
+
+
+def parse_tag(run: str, tag: str, content: bytes, **more: Any) -> Tag:
+    """A `Tag` from the tag's plugin content; kind '' where that is not ours."""
+    try:
+        data = metadata.parse_plugin_data(content)
+    except DecodeError:
+        return Tag(run, tag, kind="", **more)
+    return Tag(run, tag, data.kind, data.method, data.layer, data.signal, data.version, **more)
+
+
+class Cache:
+    """What was read, so that a poll reads only what is new; least recently used goes first. Thread-safe."""
+
+    def __init__(self, max_bytes: int = 128 << 20) -> None:
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._bytes = 0
+        self._kept: OrderedDict[Hashable, tuple[int, Hashable, Any]] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], tuple[int, Any]], version: Hashable = None) -> Any:
+        """The value at `key`, made by `make() -> (bytes, value)` if it is not here in this version.
+
+        `make` runs outside the lock: two threads may both make a value, neither waits for the other.
+        """
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is not None and kept[1] == version:
+                self._kept.move_to_end(key)
+                return kept[2]
+        size, value = make()
+        with self._lock:
+            self._bytes += size - self._kept.pop(key, (0, None, None))[0]
+            self._kept[key] = (size, version, value)
+            while self._bytes > self._max_bytes and self._kept:
+                _, (dropped, _, _) = self._kept.popitem(last=False)
+                self._bytes -= dropped
+        return value
+
+
+def current(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries that hold now, in ascending steps: of every step the newest, none that a restart undid.
+
+    A run that restarts writes smaller steps at a later time; TensorBoard's Python loader keeps old and new
+    mixed, its Rust one drops the old. So an entry holds if no newer one has its step or a smaller one.
+    """
+    kept: list[Entry] = []
+    for entry in sorted(entries, key=lambda e: e.wall_time):
+        while kept and kept[-1].step >= entry.step:
+            kept.pop()
+        kept.append(entry)
+    return kept
+
+
+def restarts(entries: Iterable[Entry]) -> list[tuple[float, int]]:
+    """When (seconds since 1970) the run went back, and to which step.
+
+    The time is the middle of the gap, because other tags' records lie close to either end of it.
+    """
+    found: list[tuple[float, int]] = []
+    previous: Entry | None = None
+    for entry in sorted(entries, key=lambda e: e.wall_time):
+        if previous and entry.step < previous.step:
+            found.append(((previous.wall_time + entry.wall_time) / 2, entry.step))
+        previous = entry
+    return found
+
+
+#: Small tags that every session of a run writes: a restart shows in them.
+_CLOCKS = (metadata.SCALARS_TAG, metadata.STATUS_TAG)
+
+
+class Reader:
+    """Runs, tags and records of one source.
+
+    Args:
+        source: where the events are.
+        cache: shared by the readers of successive requests.
+        problems: shared likewise: run → sentences about what could not be read.
+    """
+
+    def __init__(
+        self, source: Source, cache: Cache | None = None, problems: dict[str, dict[str, None]] | None = None
+    ) -> None:
+        self._source = source
+        self._cache = Cache() if cache is None else cache
+        self._problems = {} if problems is None else problems
+
+    def tags_by_run(self) -> dict[str, list[Tag]]:
+        """Every run that holds our data, with its tags."""
+        runs: dict[str, list[Tag]] = {}
+        for tag in self._source.tags(None):
+            runs.setdefault(tag.run, []).append(tag)
+        return runs
+
+    def tags(self, run: str) -> list[Tag]:
+        """The readable tags of a run, sorted by name.
+
+        Raises:
+            UnknownNameError: if the run holds none of our data.
+        """
+        tags = self._source.tags(run)
+        if not tags:
+            there = sorted(self.tags_by_run())
+            raise UnknownNameError(f"no run {run!r} with explanations; runs: {', '.join(there) or 'none'}")
+        readable = [tag for tag in tags if not (problem := unreadable(tag)) or self._note(run, problem)]
+        return sorted(readable, key=lambda tag: tag.tag)
+
+    def all_tags(self, run: str) -> list[Tag]:
+        """All tags of a run, also those that cannot be read."""
+        return list(self._source.tags(run))
+
+    def tag(self, run: str, name: str) -> Tag:
+        """One readable tag of a run.
+
+        Raises:
+            UnknownNameError: if the run or the tag is not there.
+            codec.SchemaError: if a newer version wrote the tag.
+        """
+        for tag in self._source.tags(run):
+            if tag.tag == name:
+                if problem := unreadable(tag):
+                    raise codec.SchemaError(problem)
+                return tag
+        there = [tag.tag for tag in self.tags(run)]
+        raise UnknownNameError(f"no tag {name!r} in run {run!r}; tags: {', '.join(there)}")
+
+    def entries(self, tag: Tag) -> list[Entry]:
+        """The entries of a tag that hold now, in ascending steps."""
+        cuts = [cut for clock in _CLOCKS for cut in self._restarts(tag.run, clock)]
+        entries = current(self._raw(tag))
+        return [e for e in entries if not any(e.wall_time < when and e.step >= step for when, step in cuts)]
+
+    def load(self, tag: Tag, entry: Entry) -> bytes | None:
+        """The stored bytes of an entry; None if TensorBoard has dropped them since."""
+        if isinstance(entry.content, bytes):
+            return entry.content
+        key = ("blob", tag.run, tag.tag, entry.step, entry.wall_time)
+        return self._cache.get(key, lambda: _sized(self._source.load(entry)))
+
+    def rows(self, run: str, name: str) -> list[Row]:
+        """The decoded records of one tag in ascending steps; what cannot be decoded is left out and noted.
+
+        Raises:
+            UnknownNameError, codec.SchemaError: see `tag`.
+        """
+        tag = self.tag(run, name)
+        rows = ((entry, self._record(tag, entry)) for entry in self.entries(tag))
+        return [Row(entry.step, entry.wall_time, record) for entry, record in rows if record is not None]
+
+    def rows_or_none(self, run: str, name: str) -> list[Row]:
+        """As `rows`, but empty if the run has no such tag."""
+        return self.rows(run, name) if any(tag.tag == name for tag in self.tags(run)) else []
+
+    def latest(self, run: str, name: str) -> Any:
+        """The newest decodable record of one tag, or None."""
+        tag = next((tag for tag in self.tags(run) if tag.tag == name), None)
+        if tag is None:
+            return None
+        decoded = (self._record(tag, entry) for entry in reversed(self.entries(tag)))
+        return next((record for record in decoded if record is not None), None)
+
+    def problems(self, run: str) -> list[str]:
+        """What could not be read of a run so far, one sentence each."""
+        self.tags(run)
+        return list(self._problems.get(run, ()))
+
+    def note(self, run: str, sentence: str) -> None:
+        """Remember a problem of a run; the same sentence once."""
+        self._problems.setdefault(run, {}).setdefault(sentence)
+
+    def _note(self, run: str, sentence: str) -> bool:
+        self.note(run, sentence)
+        return False
+
+    def _restarts(self, run: str, clock: str) -> list[tuple[float, int]]:
+        tags = [tag for tag in self._source.tags(run) if tag.tag == clock and not tag.media]
+        return restarts(self._raw(tags[0])) if tags else []
+
+    def _raw(self, tag: Tag) -> list[Entry]:
+        def read() -> tuple[int, list[Entry]]:
+            entries = list(self._source.entries(tag))
+            return sum(len(entry.content) + 64 for entry in entries), entries
+
+        return self._cache.get(("entries", tag.run, tag.tag), read, version=tag)
+
+    def _record(self, tag: Tag, entry: Entry) -> Any:
+        def decode() -> tuple[int, Any]:
+            data = self.load(tag, entry)
+            if data is None:
+                return 0, None
+            try:
+                return 4 * len(data), codec.decode(tag.kind, data)
+            except (codec.SchemaError, ValueError) as error:
+                self.note(tag.run, f"tag {tag.tag!r}, step {entry.step}: {error}")
+                return 64, None
+
+        return self._cache.get(("record", tag.run, tag.tag, entry.step, entry.wall_time), decode)
+
+
+def unreadable(tag: Tag) -> str:
+    """Why a tag cannot be read, in a sentence; '' if it can."""
+    if tag.version > metadata.SCHEMA_VERSION:
+        return (
+            f"tag {tag.tag!r} was written by schema version {tag.version}; this plugin reads up to "
+            f"{metadata.SCHEMA_VERSION}: upgrade tb-xai-plugin"
+        )
+    if tag.kind not in codec.CODECS:
+        return f"tag {tag.tag!r} holds {tag.kind or 'something'!r}, which is no kind of record we know"
+    return ""
+
+
+def _sized(data: bytes | None) -> tuple[int, bytes | None]:
+    return len(data or b""), data
