@@ -236,9 +236,7 @@ def head_stats_pb(record: r.HeadStats) -> pb.HeadStats:
 
 def head_stats(message: pb.HeadStats) -> r.HeadStats:
     """HeadStats message → record."""
-    return r.HeadStats(
-        {m.layer: (m.keys, np.array(m.entropy, dtype=np.float32)) for m in message.layers}
-    )
+    return r.HeadStats({m.layer: (m.keys, np.array(m.entropy, dtype=np.float32)) for m in message.layers})
 
 
 def probe_pb(record: r.Probe) -> pb.Probe:

@@ -39,9 +39,7 @@ def record_summary(record: Any) -> summary_pb2.Summary:
     """
     tensor = tensor_pb2.TensorProto(
         dtype=types_pb2.DT_STRING,
-        tensor_shape=tensor_shape_pb2.TensorShapeProto(
-            dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=1)]
-        ),
+        tensor_shape=tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=1)]),
         string_val=[codec.encode(record)],
     )
     described = metadata.create_summary_metadata(

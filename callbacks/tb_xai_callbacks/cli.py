@@ -28,9 +28,7 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="train two small networks on digits and open the tab")
     demo.add_argument("--log_dir", type=Path, default=Path("demo_logs"), help="where to log (demo_logs)")
     demo.add_argument("--no-serve", action="store_true", help="only train")
-    demo.add_argument(
-        "--port", type=int, default=6006, help="port, or the next free one (6006)"
-    )
+    demo.add_argument("--port", type=int, default=6006, help="port, or the next free one (6006)")
     demo.set_defaults(run=_demo)
     doctor = commands.add_parser("doctor", help="say what is installed, what is wrong, how to mend it")
     doctor.add_argument("log_dir", nargs="?", help="also look into this log directory")

@@ -81,7 +81,7 @@ class Recorder:
         """Training is about to begin, `step` optimiser steps are done: log the state before it."""
         self.step = step
         with self.guard("event file"):
-            self._sink = EventFileSink(self._log_dir, self._sink_failed)
+            self._sink = EventFileSink(self._log_dir, self._sink_failed, step)
         if self._sink is None:
             return
         atexit.register(self.finish_at_exit)

@@ -35,6 +35,8 @@ class EventFileSink:
     Args:
         log_dir: the run's directory; its child run `xai` is ours alone.
         on_failure: told once, with a sentence, when writing is no longer possible.
+        first_step: where this session starts. TensorBoard's Python loader hides what a restarted run
+            writes at steps that it has seen before, unless the session says that it starts there.
 
     Raises:
         OSError: if the directory or the file cannot be made.
@@ -44,6 +46,7 @@ class EventFileSink:
         self,
         log_dir: str | os.PathLike[str],
         on_failure: Callable[[str], None],
+        first_step: int = 0,
         capacity: int = 64,
         patience_s: float = 1.0,
     ) -> None:
@@ -61,6 +64,8 @@ class EventFileSink:
         self._writer = RecordWriter(self._file)
         self._queue: queue.Queue[tuple[int, float, MakeRecords] | None] = queue.Queue(capacity)
         self._write_event(event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2"))
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._write_event(event_pb2.Event(wall_time=time.time(), step=first_step, session_log=start))
         self._file.flush()
         self._thread = threading.Thread(target=self._run, name="tb-xai-sink", daemon=True)
         self._thread.start()

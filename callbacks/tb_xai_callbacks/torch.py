@@ -133,8 +133,17 @@ class Watch:
     def _scalars(self, loss: Any) -> dict[str, Any]:
         if isinstance(loss, Tensor):
             loss = loss.detach().mean() if loss.numel() > 1 else loss.detach()
-        rate = self._optimizer.param_groups[0].get("lr") if self._optimizer is not None else None
-        return {"loss": loss, "learning_rate": rate.detach() if isinstance(rate, Tensor) else rate}
+        return {"loss": loss, **learning_rates(self._optimizer)}
+
+
+def learning_rates(optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
+    """`learning_rate` of the first parameter group, `learning_rate_1` … of up to seven further ones."""
+    groups = optimizer.param_groups[:8] if optimizer is not None else []
+    rates = [group.get("lr") for group in groups]
+    return {
+        "learning_rate" + (f"_{index}" if index else ""): rate.detach() if isinstance(rate, Tensor) else rate
+        for index, rate in enumerate(rates)
+    }
 
 
 def _check_names(model: nn.Module, options: Options) -> None:
@@ -145,7 +154,9 @@ def _check_names(model: nn.Module, options: Options) -> None:
     wanted = options.target_layers
     for name in [wanted] if isinstance(wanted, str) else wanted:
         if name not in known:
-            raise ValueError(f"target_layers: the model has no layer {name!r}; nearest: {nearest(name, known)}")
+            raise ValueError(
+                f"target_layers: the model has no layer {name!r}; nearest: {nearest(name, known)}"
+            )
 
 
 def watch(

@@ -12,7 +12,9 @@ from tb_xai_callbacks.sink import EventFileSink
 from tb_xai_plugin import records, schema_pb2
 from tb_xai_plugin.summary import record_summary
 
-LAYERS = records.LayerTable("t", (records.Layer("fc1", "Linear", (8,), 8), records.Layer("fc2", "Linear", (3,), 3)))
+LAYERS = records.LayerTable(
+    "t", (records.Layer("fc1", "Linear", (8,), 8), records.Layer("fc2", "Linear", (3,), 3))
+)
 
 
 def _status(state: str, **values: object) -> records.RunStatus:

@@ -68,7 +68,7 @@ def histograms(step: int, table: r.LayerTable = TABLE) -> r.Histograms:
     counts = np.zeros((len(table.layers), 2 * r.EXPONENTS + 2), dtype=np.uint64)
     counts[:, r.EXPONENTS] = step
     counts[:, -1] = 1
-    return r.Histograms("gradient", r.PROBE, 16, table.id, counts)
+    return r.Histograms("activation", r.PROBE, 16, table.id, counts)
 
 
 def attribution(step: int, layer: str = "features.0") -> r.Attribution:

@@ -30,12 +30,15 @@ def free_port(wanted: int) -> int:
 def train_both(log_dir: Path) -> None:
     """Train the healthy and the dying run into `log_dir`, afresh."""
     try:
+        import torch
+
         from tb_xai_callbacks.demo.train import STEPS, train
     except ImportError as error:
         raise SystemExit(
             f"tb-xai demo needs torch and scikit-learn ({error}). Install them: "
             "pip install 'tb-xai-plugin[demo]'"
         ) from error
+    torch.set_num_threads(1)  # the network is so small that a second thread costs more than it brings
     for name, sick in RUNS:
         shutil.rmtree(log_dir / name / "xai", ignore_errors=True)
         progress = Progress(f"training {name!r}", STEPS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the demo's two runs: one healthy, one whose learning rate explodes in the middle."""
+"""Trains the demo's two runs: one healthy, one in which a wrong learning rate kills a layer."""
 
 from __future__ import annotations
 
@@ -13,17 +13,26 @@ from tb_xai_callbacks.demo.network import DigitsNet, batches, digits
 from tb_xai_callbacks.torch import watch
 
 STEPS = 400
-LEARNING_RATE = 2e-3
-#: From this step on the sick run's learning rate doubles at every step, as if a learning-rate finder had
-#: been left switched on, and is back to normal `RUNAWAY_STEPS` later. Too late for its first ReLU.
-RUNAWAY_STEP = 200
-RUNAWAY_STEPS = 10
+LEARNING_RATE = 0.02
+#: From this step on, and for `FAULT_STEPS` steps, the sick run trains the second convolution's bias at
+#: `FAULT_FACTOR` times the learning rate, as a parameter group that was given the wrong one would.
+FAULT_STEP = 200
+FAULT_STEPS = 20
+FAULT_FACTOR = 1000.0
 
 
-def learning_rate(step: int, sick: bool) -> float:
-    """The learning rate at `step`: constant, but for the runaway of the sick run."""
-    doublings = step - RUNAWAY_STEP + 1
-    return LEARNING_RATE * (2.0**doublings if sick and 0 < doublings <= RUNAWAY_STEPS else 1.0)
+def bias_rate(step: int, sick: bool) -> float:
+    """The learning rate of the second convolution's bias at `step`."""
+    faulty = sick and FAULT_STEP <= step < FAULT_STEP + FAULT_STEPS
+    return LEARNING_RATE * (FAULT_FACTOR if faulty else 1.0)
+
+
+def make_optimizer(model: DigitsNet) -> torch.optim.Optimizer:
+    """SGD with momentum; the second convolution's bias is a group of its own."""
+    bias = model.conv2.bias
+    rest = [parameter for parameter in model.parameters() if parameter is not bias]
+    groups = [{"params": rest}, {"params": [bias]}]
+    return torch.optim.SGD(groups, lr=LEARNING_RATE, momentum=0.9)
 
 
 def train(log_dir: Path, sick: bool, on_step: Callable[[], None], steps: int = STEPS) -> float:
@@ -31,7 +40,7 @@ def train(log_dir: Path, sick: bool, on_step: Callable[[], None], steps: int = S
     torch.manual_seed(0)
     train_x, train_y, probe_x, probe_y = digits()
     model = DigitsNet()
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, betas=(0.0, 0.99))
+    optimizer = make_optimizer(model)
     stream = batches(train_x, train_y, size=64, seed=0)
     names = [f"digit {d}" for d in range(10)]
     with watch(
@@ -45,8 +54,7 @@ def train(log_dir: Path, sick: bool, on_step: Callable[[], None], steps: int = S
         max_overhead=None,
     ) as explain:
         for step in range(steps):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, sick)
+            optimizer.param_groups[1]["lr"] = bias_rate(step, sick)
             images, labels = next(stream)
             loss = functional.cross_entropy(model(images), labels)
             optimizer.zero_grad()

@@ -10,18 +10,18 @@ import numpy as np
 from tb_xai_callbacks.measure.attention import head_entropy, pool_attention
 from tb_xai_plugin.records import Attention, HeadStats
 
-#: A layer's maps of one snapshot take at most this much; beyond it fewer samples are stored.
+#: The maps of one snapshot, all layers together, take at most this much; beyond it fewer samples are kept.
 MOST_BYTES = 1 << 20
 
 
 def observe(attention: dict[str, np.ndarray], probe: str) -> Iterator[Attention | HeadStats]:
-    """An Attention per layer, pooled to 64×64 and cut to `MOST_BYTES`, and one HeadStats of them all."""
+    """An Attention per layer, pooled to 64×64 and cut to its share of `MOST_BYTES`, and one HeadStats of them all."""
     heads = {}
     for layer, weights in attention.items():
         entropy = head_entropy(weights)
         queries, keys = weights.shape[2:]
         pooled = pool_attention(np.nan_to_num(weights))
-        samples = max(MOST_BYTES // max(pooled[0].size * 2, 1), 1)
+        samples = max(MOST_BYTES // len(attention) // max(pooled[0].size * 2, 1), 1)
         heads[layer] = (keys, entropy)
         yield Attention(
             layer=layer,
