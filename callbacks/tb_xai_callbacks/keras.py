@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import keras
 import numpy as np
 
+import keras
 from tb_xai_callbacks.backends.keras import NO_PROBE, KerasObserver
-from tb_xai_callbacks.backends.keras_engine import engine_for, untouched
+from tb_xai_callbacks.backends.keras_engine import BACKENDS, engine_for, unsupported, untouched
 from tb_xai_callbacks.backends.keras_forward import build, is_built
-from tb_xai_callbacks.guard import LOGGER, sentence
+from tb_xai_callbacks.guard import LOGGER, Guard, sentence
 from tb_xai_callbacks.keras_data import read_samples, truth_of
 from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe_set import ProbeSet, choose_probe
@@ -62,6 +62,7 @@ class ExplainCallback(keras.callbacks.Callback):
         self._probe: ProbeSet | None = None
         self._truth: Any = None
         self._no_probe = NO_PROBE
+        self._guard = Guard(self._options.strict, lambda name, reason: None)
         self._steps = 0
         self._waiting = False
 
@@ -73,36 +74,43 @@ class ExplainCallback(keras.callbacks.Callback):
             # An exception ended the last `fit` before Keras could say so.
             self._recorder.finish_at_exit()
             self._recorder = None
-        try:
-            engine = engine_for(keras.backend.backend())
-        except ValueError as error:
-            LOGGER.warning("nothing is logged, training goes on: %s", error)
-            return
-        with untouched(engine, self.model, list(self.model._flatten_layers())):
-            self._choose_probe()
-        self._waiting = not self._is_built()
-        if not self._waiting:
-            self._start()
+        observer = None
+        with self._guard("ExplainCallback"):
+            observer = self._prepare()
+        if observer is not None:
+            self._start(observer)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """An optimiser step is done (several, with steps_per_execution)."""
         self._steps += 1
         if self._waiting:
             self._waiting = False
-            self._start()
-            self._notice("info", "start", "the first step built the model; the state before it is not here")
+            self._start_late()
         elif self._recorder is not None:
-            scalars = self._scalars(logs or {}) if self._recorder.due_next() else None
-            self._recorder.after_step(self._steps_done(), scalars)
+            with self._guard("ExplainCallback"):
+                scalars = self._scalars(logs or {}) if self._recorder.due_next() else None
+                self._recorder.after_step(self._steps_done(), scalars)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Log the last state and close the file."""
         self._waiting = False
         if self._recorder is not None:
             recorder, self._recorder = self._recorder, None
-            recorder.finish(self._steps_done())
+            with self._guard("ExplainCallback"):
+                recorder.finish(self._steps_done())
 
     # ---- starting
+
+    def _prepare(self) -> KerasObserver | None:
+        """The model on the probe; None if it cannot be observed, or only once a step has built it."""
+        backend = keras.backend.backend()
+        if backend not in BACKENDS:
+            LOGGER.warning("nothing is logged, training goes on: %s", unsupported(backend))
+            return None
+        with untouched(engine_for(backend), self.model, list(self.model._flatten_layers())):
+            self._choose_probe()
+        self._waiting = not self._is_built()
+        return None if self._waiting else self._observer()
 
     def _choose_probe(self) -> None:
         if self._data is None or self._probe is not None:
@@ -134,12 +142,24 @@ class ExplainCallback(keras.callbacks.Callback):
             LOGGER.debug("the probe could not build the model", exc_info=True)
         return is_built(self.model)
 
-    def _start(self) -> None:
-        observer = self._observer()
+    def _start(self, observer: KerasObserver) -> None:
+        # Not guarded: a wrong layer name is the user's to correct, and training has not begun.
         recorder = Recorder(observer, self._probe, log_dir=self._log_dir, host="keras", options=self._options)
-        self._recorder = recorder
-        self._explain_gaps(recorder, observer)
-        recorder.start(self._steps_done())
+        with self._guard("ExplainCallback"):
+            self._explain_gaps(recorder, observer)
+            recorder.start(self._steps_done())
+            self._recorder = recorder
+
+    def _start_late(self) -> None:
+        observer = None
+        with self._guard("ExplainCallback"):
+            observer = self._observer()
+        if observer is not None:
+            self._start(observer)
+        if self._recorder is not None:
+            self._recorder.notice(
+                "info", "start", "the first step built the model; nothing is known of before"
+            )
 
     def _observer(self) -> KerasObserver:
         """The model on the probe; if it cannot run on that, without it."""
@@ -176,10 +196,6 @@ class ExplainCallback(keras.callbacks.Callback):
 
     # ---- small facts
 
-    def _notice(self, level: str, subject: str, message: str) -> None:
-        if self._recorder is not None:
-            self._recorder.notice(level, subject, message)
-
     def _steps_done(self) -> int:
         """Optimiser steps, which go on counting in a second `fit`; batches where there is no optimiser."""
         optimizer = getattr(self.model, "optimizer", None)
@@ -189,11 +205,16 @@ class ExplainCallback(keras.callbacks.Callback):
 
     def _scalars(self, logs: dict[str, Any]) -> dict[str, float]:
         """Keras's running means over the epoch, and the learning rate."""
-        values = {name: float(value) for name, value in logs.items() if np.ndim(value) == 0}
+        values = {name: float(value) for name, value in logs.items() if _is_number(value)}
         optimizer = getattr(self.model, "optimizer", None)
         if optimizer is not None:
             values["learning_rate"] = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         return values
+
+
+def _is_number(value: Any) -> bool:
+    array = np.asarray(value)
+    return array.ndim == 0 and array.dtype.kind in "fiub"
 
 
 def _loss_name(model: Any) -> str:

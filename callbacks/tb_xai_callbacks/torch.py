@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -12,21 +12,22 @@ import torch
 from torch import Tensor, nn
 
 from tb_xai_callbacks.backends.torch import TorchObserver
-from tb_xai_callbacks.guard import LOGGER, sentence
-from tb_xai_callbacks.options import Options, nearest
-from tb_xai_callbacks.probe_set import ProbeSet, choose_probe, map_arrays
+from tb_xai_callbacks.guard import LOGGER
+from tb_xai_callbacks.options import Options
+from tb_xai_callbacks.probe_set import ProbeSet, choose_probe
 from tb_xai_callbacks.recorder import Recorder
+from tb_xai_callbacks.torch_start import (
+    Start,
+    check_layer_names,
+    is_main_process,
+    learning_rate,
+    numpy_of,
+    plain_loss,
+    split_settings,
+    why,
+)
 
-
-def to_numpy(value: Any) -> Any:
-    """Tensors, also nested in dicts, tuples or lists → numpy; anything else is left to numpy."""
-    return map_arrays(value, lambda x: x.detach().cpu().numpy() if isinstance(x, Tensor) else x)
-
-
-def is_main_process() -> bool:
-    """Whether this process is the one that logs: rank 0, or not distributed."""
-    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return not distributed or torch.distributed.get_rank() == 0
+__all__ = ["Watch", "watch"]
 
 
 class Watch:
@@ -35,31 +36,22 @@ class Watch:
     Use it as a context manager, or call `close` when training is over.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer | None,
-        log_dir: str | os.PathLike[str],
-        probe: Any,
-        options: Options,
-    ) -> None:
-        self._model = model
-        self._optimizer = optimizer
-        self._log_dir = log_dir
-        self._options = options
+    def __init__(self, start: Start, probe: Any) -> None:
+        self._start = start
         self._step = 0
-        self._closed = False
+        self._closed = not is_main_process()
         self._recorder: Recorder | None = None
         self._observer: TorchObserver | None = None
         self._waiting: Any = None
-        if not is_main_process():
-            self._closed = True
-        elif probe is None:
-            _check_names(model, options)
-            self._waiting = model.register_forward_pre_hook(self._first_batch, with_kwargs=True)
+        self._problems: tuple[str, ...] = ()
+        check_layer_names(start.model, start.options)
+        if self._closed:
+            return
+        if probe is None:
+            self._wait()
         else:
             inputs, labels = probe if isinstance(probe, (tuple, list)) and len(probe) == 2 else (probe, None)
-            self._begin(self._choose(to_numpy(inputs), to_numpy(labels)))
+            self._begin_or_wait(self._choose(inputs, labels))
 
     # ---- what users call
 
@@ -69,7 +61,8 @@ class Watch:
             return
         self._step += 1
         if self._recorder is not None:
-            self._recorder.after_step(self._step, self._scalars(loss))
+            wanted = self._recorder.due_next()  # the step just done was observed
+            self._recorder.after_step(self._step, self._scalars(loss) if wanted else None)
 
     def snapshot(self) -> None:
         """Log every signal now, whatever the schedule says."""
@@ -82,10 +75,12 @@ class Watch:
             return
         self._closed = True
         self._stop_waiting()
-        if self._recorder is not None:
-            self._recorder.finish(self._step, failed)
-        if self._observer is not None:
-            self._observer.close()
+        try:
+            if self._recorder is not None:
+                self._recorder.finish(self._step, failed)
+        finally:
+            if self._observer is not None:
+                self._observer.close()
 
     def __enter__(self) -> Watch:
         return self
@@ -98,32 +93,45 @@ class Watch:
     # ---- within
 
     def _choose(self, inputs: Any, labels: Any) -> ProbeSet:
-        return choose_probe(inputs, labels, self._options.num_samples, self._options.class_names)
+        options = self._start.options
+        truth = None if labels is None else numpy_of(labels)
+        return choose_probe(numpy_of(inputs), truth, options.num_samples, options.class_names)
 
-    def _begin(self, probe: ProbeSet) -> None:
-        observer = TorchObserver(self._model, probe.inputs, self._optimizer, self._options.output)
-        self._observer = observer
+    def _begin_or_wait(self, probe: ProbeSet) -> None:
+        """Begin with the probe that was given; if the model cannot take it, with the first batch."""
         try:
-            self._recorder = Recorder(
-                observer, probe, log_dir=self._log_dir, host="torch", options=self._options
-            )
-        except BaseException:
-            observer.close()
-            raise
-        self._recorder.start(0)
+            observer = self._start.observer(probe)
+        except Exception as error:
+            if self._start.options.strict:
+                raise
+            self._problems = (f"{why(error)}; the first training batch is the probe instead",)
+            LOGGER.warning("probe: %s", self._problems[0])
+            self._wait()
+            return
+        self._begin(observer, probe)
 
-    def _first_batch(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        """The first training batch is the probe, before the model has seen it."""
+    def _begin(self, observer: TorchObserver, probe: ProbeSet) -> None:
+        recorder = self._start.recorder(observer, probe, self._problems)
+        self._observer, self._recorder = observer, recorder
+        recorder.start(self._step)
+
+    def _wait(self) -> None:
+        self._waiting = self._start.model.register_forward_pre_hook(self._first_batch, with_kwargs=True)
+
+    def _first_batch(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """The first training batch is the probe, before the model has learned from it."""
         if not (module.training and torch.is_grad_enabled()):
             return
         self._stop_waiting()
         try:
-            inputs = dict(kwargs) if not args else (args[0] if len(args) == 1 else tuple(args))
-            self._begin(self._choose(to_numpy(inputs), None))
+            samples, settings = split_settings(kwargs)
+            inputs = samples if not args else (args[0] if len(args) == 1 else args)
+            probe = self._choose(inputs, None)
+            self._begin(self._start.observer(probe, settings if samples else kwargs), probe)
         except Exception as error:
-            if self._options.strict:
+            if self._start.options.strict:
                 raise
-            LOGGER.warning("nothing is logged, training goes on: %s", sentence(error))
+            LOGGER.warning("nothing is logged, training goes on: %s", why(error))
 
     def _stop_waiting(self) -> None:
         if self._waiting is not None:
@@ -131,32 +139,7 @@ class Watch:
             self._waiting = None
 
     def _scalars(self, loss: Any) -> dict[str, Any]:
-        if isinstance(loss, Tensor):
-            loss = loss.detach().mean() if loss.numel() > 1 else loss.detach()
-        return {"loss": loss, **learning_rates(self._optimizer)}
-
-
-def learning_rates(optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
-    """`learning_rate` of the first parameter group, `learning_rate_1` … of up to seven further ones."""
-    groups = optimizer.param_groups[:8] if optimizer is not None else []
-    rates = [group.get("lr") for group in groups]
-    return {
-        "learning_rate" + (f"_{index}" if index else ""): rate.detach() if isinstance(rate, Tensor) else rate
-        for index, rate in enumerate(rates)
-    }
-
-
-def _check_names(model: nn.Module, options: Options) -> None:
-    """Without a probe there is no dry run yet, but a layer that does not exist is known already."""
-    if options.target_layers == "auto":
-        return
-    known = [name for name, _ in model.named_modules() if name]
-    wanted = options.target_layers
-    for name in [wanted] if isinstance(wanted, str) else wanted:
-        if name not in known:
-            raise ValueError(
-                f"target_layers: the model has no layer {name!r}; nearest: {nearest(name, known)}"
-            )
+        return {"loss": plain_loss(loss), "learning_rate": learning_rate(self._start.optimizers)}
 
 
 def watch(
@@ -190,4 +173,5 @@ def watch(
         ValueError: for an option or layer name that cannot be, or an empty probe. Nothing later raises.
     """
     del loss_fn
-    return Watch(model, optimizer, log_dir, probe, Options.create(**options))
+    optimizers = () if optimizer is None else (optimizer,)
+    return Watch(Start(model, optimizers, log_dir, "torch", Options.create(**options)), probe)

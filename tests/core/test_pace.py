@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Schedules and the budget, on a clock of our own."""
 
+from itertools import pairwise
+
 import pytest
 
 from tb_xai_callbacks import schedule
@@ -69,7 +71,7 @@ def test_a_stretched_schedule_is_steady():
     clock = Clock()
     pace = Pace(Options(explain_every_n_steps=1, max_overhead=0.1), clock)
     explained, _ = run(pace, clock, 3000, step_s=0.1, snapshot_s=0.2)
-    late = [b - a for a, b in zip(explained, explained[1:], strict=False) if a > 1500]
+    late = [b - a for a, b in pairwise(explained) if a > 1500]
     assert max(late) - min(late) <= 2
 
 

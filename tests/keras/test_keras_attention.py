@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attention on the probe equals softmax of QKᵀ with the model's own mask; token models are maps too."""
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
 from keras_models import chooser, observe
 
+import keras
+from keras import layers
 from tb_xai_callbacks.backends import CaptureRequest
 from tb_xai_callbacks.measure.cam import tokens_to_map
 
@@ -80,7 +80,11 @@ def test_flash_attention_is_off_for_the_probe_only():
     object.__setattr__(attention, "_flash_attention", True)
     observer, _ = observe(model, np.ones((2, TOKENS, CHANNELS), "float32"))
     with pytest.raises(Exception, match=r"(?i)flash"):
-        attention(np.ones((1, TOKENS, CHANNELS), "float32"), np.ones((1, TOKENS, CHANNELS), "float32"), return_attention_scores=True)
+        attention(
+            np.ones((1, TOKENS, CHANNELS), "float32"),
+            np.ones((1, TOKENS, CHANNELS), "float32"),
+            return_attention_scores=True,
+        )
     object.__setattr__(attention, "_flash_attention", False)
     observer.layout()
     object.__setattr__(attention, "_flash_attention", True)

@@ -12,9 +12,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-import keras
 import numpy as np
 
+import keras
 from tb_xai_callbacks.backends import Capture, CaptureRequest, Choice, Layout, Pending, Reduction
 from tb_xai_callbacks.backends import keras_statistics as statistics
 from tb_xai_callbacks.backends.keras_engine import Pull, engine_for, to_numpy

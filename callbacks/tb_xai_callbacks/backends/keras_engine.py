@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
-import keras
 import numpy as np
 from keras.src.backend.common import global_state
 from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+
+import keras
 
 #: Marks a tensor as one to differentiate with respect to; the tensor it returns goes on in its place.
 Watch = Callable[[Any], Any]
@@ -19,6 +20,10 @@ Watch = Callable[[Any], Any]
 Forward = Callable[[Watch], Any]
 #: (target, sources, cotangent or None for a scalar) -> the gradient at each source, None where none.
 Pull = Callable[[Any, Sequence[Any], "np.ndarray | None"], list[Any]]
+
+
+#: The backends of Keras that have an engine.
+BACKENDS = ("tensorflow", "torch")
 
 
 class Engine(Protocol):
@@ -63,7 +68,12 @@ def engine_for(backend: str) -> Engine:
         from tb_xai_callbacks.backends.keras_torch import TorchEngine
 
         return TorchEngine()
-    raise ValueError(
+    raise ValueError(unsupported(backend))
+
+
+def unsupported(backend: str) -> str:
+    """A sentence about a Keras backend that is not in `BACKENDS`."""
+    return (
         f"Keras runs on {backend}, which cannot be observed yet; "
         "it can with KERAS_BACKEND=tensorflow or KERAS_BACKEND=torch"
     )
@@ -75,7 +85,8 @@ def to_numpy(tensor: Any) -> np.ndarray:
         tensor = tensor.value
     if str(keras.backend.standardize_dtype(tensor.dtype)) in ("float16", "bfloat16"):
         tensor = keras.ops.cast(tensor, "float32")
-    return np.array(keras.ops.convert_to_numpy(tensor))
+    array = keras.ops.convert_to_numpy(tensor)
+    return array if array.flags.owndata and array.flags.writeable else np.array(array)
 
 
 @contextmanager

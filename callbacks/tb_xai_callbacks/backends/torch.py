@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,218 +15,214 @@ from torch import Tensor, nn
 
 from tb_xai_callbacks.backends import Capture, CaptureRequest, Layout, Pending, Reduction
 from tb_xai_callbacks.backends.torch_attention import attending
-from tb_xai_callbacks.backends.torch_guard import is_compiled, kept_buffers, forked_rng, probing, uncompiled, unwrap
+from tb_xai_callbacks.backends.torch_call import (
+    Output,
+    call,
+    detached,
+    model_place,
+    select_output,
+    shapes_of,
+    to_device,
+    to_numpy,
+)
+from tb_xai_callbacks.backends.torch_guard import (
+    every_layer_runs,
+    forked_rng,
+    has_lazy_parameters,
+    is_compiled,
+    kept_buffers,
+    modes,
+    probing,
+    unwrap,
+)
 from tb_xai_callbacks.backends.torch_layout import (
-    channels_last,
+    DryRun,
+    channels_last_names,
     dry_run,
     first_tensor,
     make_layout,
-    parameter_device,
     unit_axes,
 )
 from tb_xai_callbacks.backends.torch_reduce import Buffer
-from tb_xai_callbacks.backends.torch_taps import ActivationTap, StepTap, reducing
-from tb_xai_callbacks.probe_set import map_arrays
+from tb_xai_callbacks.backends.torch_taps import ActivationTap, StepTap, reducing, watching_outputs
+from tb_xai_callbacks.probe_set import arrays_of
 from tb_xai_plugin.records import PROBE, TRAINING_BATCH
 
-#: Selects the tensor to explain from what the model returns.
-Output = str | int | Callable[[Any], Any] | None
-
-
-def select_output(returned: Any, output: Output) -> Tensor:
-    """The tensor to explain of what a model returned.
-
-    Raises:
-        TypeError: if there is none, with what was returned and how to select.
-    """
-    if callable(output):
-        chosen = output(returned)
-    elif output is not None:
-        chosen = returned[output]
-    elif isinstance(returned, Mapping) and "logits" in returned:
-        chosen = returned["logits"]
-    elif isinstance(returned, (tuple, list)) and returned:
-        chosen = first_tensor(returned[0])
-    else:
-        chosen = returned
-    if isinstance(chosen, Tensor):
-        return chosen
-    keys = f" with keys {sorted(map(str, returned))}" if isinstance(returned, Mapping) else ""
-    raise TypeError(
-        f"the model returned a {type(returned).__name__}{keys}, from which no tensor was selected; say which: "
-        'output="logits", output=0 or output=lambda returned: …'
-    )
-
-
-def to_device(inputs: Any, device: torch.device, dtype: torch.dtype) -> Any:
-    """Numpy arrays → fresh tensors on `device`; floats take the parameters' type."""
-
-    def convert(array: np.ndarray) -> Tensor:
-        tensor = torch.from_numpy(np.ascontiguousarray(array)).to(device, copy=True)
-        return tensor.to(dtype) if tensor.is_floating_point() else tensor
-
-    return map_arrays(inputs, convert)
-
-
-def call(model: nn.Module, inputs: Any) -> Any:
-    """Call a model with one input, a tuple of inputs, or keywords."""
-    if isinstance(inputs, dict):
-        return model(**inputs)
-    return model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs)
+COMPILED = (
+    "the model is compiled, so training cannot be observed: activations are taken on the probe, and there "
+    "are no gradients"
+)
 
 
 class TorchObserver:
-    """Watches one module.
+    """Watches one module; fulfils `backends.Observer`.
 
     Args:
         model: the user's model, possibly wrapped or compiled.
-        inputs: the probe's inputs as numpy arrays.
-        optimizer: for update ratios and unscaled gradients; optional.
+        inputs: the probe's inputs as numpy arrays, sample axis first.
+        optimizers: for update ratios and unscaled gradients; may be empty.
         output: which of the model's outputs to explain.
+        settings: keywords that every call of the model is given besides the inputs.
     """
 
     backend = "torch"
 
     def __init__(
-        self, model: nn.Module, inputs: Any, optimizer: torch.optim.Optimizer | None = None, output: Output = None
+        self,
+        model: nn.Module,
+        inputs: Any,
+        optimizers: Sequence[torch.optim.Optimizer] = (),
+        output: Output = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = unwrap(model)
         self.inputs = inputs
-        self.optimizer = optimizer
+        self.optimizers = [item for item in optimizers if hasattr(item, "register_step_pre_hook")]
         self.output = output
+        self.settings = dict(settings or {})
         self.versions: tuple[str, ...] = (f"torch {torch.__version__}",)
-        self.observes_training = not (is_compiled(model) or is_compiled(self.model))
+        self.observes_training = not is_compiled(model)
+        self.num_outputs = 0
         self._layout: Layout | None = None
         self._rows: list[nn.Module | None] = []
         self._axes: list[int] = []
+        self._channels_last: frozenset[str] = frozenset()
         self._step: StepTap | None = None
         self._batch: tuple[Any, Any] | None = None
+        self._modes: dict[nn.Module, bool] = {}
         self._batch_hook = (
-            self.model.register_forward_pre_hook(self._remember, with_kwargs=True) if self.observes_training else None
+            self.model.register_forward_pre_hook(self._remember, with_kwargs=True)
+            if self.observes_training
+            else None
         )
 
     def _remember(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        if module.training and torch.is_grad_enabled() and not torch.jit.is_tracing():
-            self._batch = (args, kwargs)
+        """The only hook that stays between steps: references to the latest training batch."""
+        if not (module.training and torch.is_grad_enabled()):
+            return
+        self._batch = (detached(args), detached(kwargs))
+        if self._step is not None or not self._modes:
+            self._modes = {part: part.training for part in module.modules()}
 
     # ---- the probe
 
     @contextmanager
     def _probing(self) -> Iterator[Callable[[], Any]]:
         """The probe context and a function that runs the model on the probe."""
-        device = parameter_device(self.model)
-        dtype = next((p.dtype for p in self.model.parameters() if p.is_floating_point()), torch.float32)
+        device, dtype = model_place(self.model)
         remembered = self._batch
         try:
-            with probing(self.model, device):
+            with probing(self.model):
                 inputs = to_device(self.inputs, device, dtype)
-                yield lambda: call(self.model, inputs)
+                yield lambda: call(self.model, inputs, self.settings)
         finally:
             self._batch = remembered
 
     def layout(self) -> Layout:
-        """See `Observer.layout`."""
-        with self._probing() as forward, torch.no_grad():
-            with attending(self.model) as attention:
-                returned: list[Any] = []
-                run = dry_run(self.model, lambda: returned.append(forward()))
-            output = select_output(returned[0], self.output)
-            updated = (
-                {id(p) for group in self.optimizer.param_groups for p in group["params"]} if self.optimizer else None
-            )
-            self._layout = make_layout(self.model, run, output, attention, updated)
-            axes = unit_axes(run)
-        modules = dict(self.model.named_modules())
-        self._rows = [modules.get(layer.name) for layer in self._layout.table.layers]
-        self._axes = [axes[layer.name] for layer in self._layout.table.layers]
+        """See `Observer.layout`.
+
+        Raises:
+            ValueError: if the model does not run on the probe; the message has the probe's shapes.
+        """
+        if self._layout is None:
+            self._layout = self._find_layout()
         return self._layout
+
+    def _find_layout(self) -> Layout:
+        if has_lazy_parameters(self.model):
+            raise ValueError("the model has lazy layers; run one batch through it before it is watched")
+        returned: list[Any] = []
+        with self._probing() as forward, torch.no_grad(), attending(self.model) as attention:
+            try:
+                run = dry_run(self.model, lambda: returned.append(forward()), len(arrays_of(self.inputs)[0]))
+            except Exception as error:
+                raise ValueError(
+                    f"the model does not run on a probe of shape {shapes_of(self.inputs)}: {error}"
+                ) from error
+            return self._read(run, returned[0], attention)
+
+    def _read(self, run: DryRun, returned: Any, attention: dict[str, Tensor]) -> Layout:
+        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+        updated = {id(p) for group in groups for p in group["params"]} if self.optimizers else None
+        output, reason = None, ""
+        try:
+            output = select_output(returned, self.output)
+            self.num_outputs = output.shape[1] if output.dim() == 2 else 0
+        except TypeError as error:
+            reason = str(error)
+        layout = make_layout(self.model, run, output, attention, updated)
+        axes, modules = unit_axes(run), dict(self.model.named_modules())
+        self._rows = [modules.get(layer.name) for layer in layout.table.layers]
+        self._axes = [axes[layer.name] for layer in layout.table.layers]
+        self._channels_last = channels_last_names(run, axes)
+        return replace(layout, auto=None, no_target_reason=reason) if reason else layout
 
     def capture(self, request: CaptureRequest) -> Capture:
         """See `Observer.capture`."""
+        taps: dict[str, Tensor] = {}
+        statistics = self._activation_tap(PROBE) if request.statistics else None
+        watching: AbstractContextManager[None] = (
+            watching_outputs(self._rows, statistics) if statistics else nullcontext()
+        )
+        attend: AbstractContextManager[dict[str, Tensor]] = (
+            attending(self.model) if request.attention else nullcontext({})
+        )
         with self._probing() as forward, torch.set_grad_enabled(bool(request.layers)):
-            taps: dict[str, Tensor] = {}
-            statistics = self._activation_tap(PROBE) if request.statistics else None
-            with self._tapping(request.layers, taps), self._reducing_outputs(statistics):
-                attention, returned = self._forward(forward, request.attention)
-            output = select_output(returned, self.output)
-            outputs = _numpy(output)
-            choice = request.choose(outputs) if request.choose and request.layers else None
-            gradients = self._pull_back(output, taps, choice.cotangent) if choice else {}
+            with self._tapping(request.layers, taps), watching, attend as attention:
+                returned = forward()
+            choice, outputs, gradients = None, np.zeros((0, 0), np.float32), {}
+            if request.choose is not None and request.layers:
+                output = select_output(returned, self.output)
+                outputs = to_numpy(output)
+                choice = request.choose(outputs)
+                gradients = _pull_back(output, taps, choice.cotangent)
             return Capture(
                 outputs=outputs,
                 choice=choice,
-                activations={name: _numpy(_channels_first(tap)) for name, tap in taps.items()},
-                gradients={name: _numpy(_channels_first(g)) for name, g in gradients.items()},
-                attention={name: _numpy(weights) for name, weights in attention.items()},
+                activations={name: self._as_map(name, tap) for name, tap in taps.items()},
+                gradients={name: self._as_map(name, gradient) for name, gradient in gradients.items()},
+                attention={name: to_numpy(weights) for name, weights in attention.items()},
                 statistics=statistics.pending() if statistics else None,
             )
 
-    def _forward(self, forward: Callable[[], Any], attention: bool) -> tuple[dict[str, Tensor], Any]:
-        if not attention:
-            return {}, forward()
-        with attending(self.model) as found:
-            returned = forward()
-        return dict(found), returned
+    def _as_map(self, name: str, tensor: Tensor) -> np.ndarray:
+        return to_numpy(tensor.permute(0, 3, 1, 2) if name in self._channels_last else tensor)
 
     @contextmanager
-    def _tapping(self, layers: tuple[str, ...], taps: dict[str, Tensor]) -> Iterator[None]:
+    def _tapping(self, layers: Sequence[str], taps: dict[str, Tensor]) -> Iterator[None]:
         """Keep the named layers' outputs in `taps`, as ends of the graph that gradients can reach."""
         modules = dict(self.model.named_modules())
-        handles = [modules[name].register_forward_hook(_tap(name, taps)) for name in layers]
-        try:
+        with ExitStack() as stack:
+            for name in layers:
+                stack.callback(modules[name].register_forward_hook(_tap(name, taps)).remove)
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    @contextmanager
-    def _reducing_outputs(self, tap: ActivationTap | None) -> Iterator[None]:
-        rows = enumerate(self._rows) if tap else ()
-        handles = [m.register_forward_hook(tap.hook(row)) for row, m in rows if m is not None and tap]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    def _pull_back(self, output: Tensor, taps: dict[str, Tensor], cotangent: np.ndarray) -> dict[str, Tensor]:
-        """Gradients of the score at the taps; zero where the score does not depend on one."""
-        if not output.requires_grad:
-            return {name: torch.zeros_like(tap) for name, tap in taps.items()}
-        seed = torch.from_numpy(cotangent).to(output.device, output.dtype).reshape(output.shape)
-        found = torch.autograd.grad(output, list(taps.values()), grad_outputs=seed, allow_unused=True)
-        return {
-            name: torch.zeros_like(tap) if gradient is None else gradient
-            for (name, tap), gradient in zip(taps.items(), found, strict=True)
-        }
 
     # ---- training
 
     def _activation_tap(self, source: str) -> ActivationTap:
-        assert self._layout is not None, "layout() comes first"
-        return ActivationTap(self._rows, self._axes, self._layout.table, source)
+        return ActivationTap(self._rows, self._axes, self.layout().table, source)
 
     def arm(self) -> None:
         """See `Observer.arm`."""
         self.disarm()
         if self.observes_training and self._layout is not None:
-            tap = self._activation_tap(TRAINING_BATCH)
-            self._step = StepTap(self.model, tap, list(self.model.parameters()), self.optimizer)
+            self._step = StepTap(self.model, self._activation_tap(TRAINING_BATCH), self.optimizers)
             self._step.attach()
 
     def disarm(self) -> None:
         """See `Observer.disarm`."""
         if self._step is not None:
             self._step.detach()
+            self._step = None
 
     def collect(self) -> Pending | None:
         """See `Observer.collect`."""
         if not self.observes_training:
             return self._probe_statistics()
-        step, self._step = self._step, None
+        step = self._step
         if step is None:
             return None
-        step.detach()
+        self.disarm()
         return step.pending()
 
     def _probe_statistics(self) -> Pending:
@@ -242,7 +240,8 @@ class TorchObserver:
         buffer = Buffer("weight", TRAINING_BATCH if self.observes_training else PROBE, len(values), extra=1)
         with reducing():
             for row, parameter in enumerate(values):
-                buffer.add(row, parameter)
+                if parameter.is_floating_point():
+                    buffer.add(row, parameter)
         return buffer.pending()
 
     def last_batch(self) -> Pending | None:
@@ -251,13 +250,14 @@ class TorchObserver:
             return None
         args, kwargs = self._batch
         tap = self._activation_tap(TRAINING_BATCH)
-        device = parameter_device(self.model)
         with (
-            forked_rng(device),
+            torch.inference_mode(False),
+            forked_rng(self.model),
             kept_buffers(self.model),
-            uncompiled(self.model),
+            modes(self.model, self._modes),
+            every_layer_runs(),
             torch.no_grad(),
-            self._reducing_outputs(tap),
+            watching_outputs(self._rows, tap),
         ):
             self.model(*args, **kwargs)
         return tap.pending()
@@ -270,6 +270,18 @@ class TorchObserver:
             self._batch_hook.remove()
 
 
+def _pull_back(output: Tensor, taps: dict[str, Tensor], cotangent: np.ndarray) -> dict[str, Tensor]:
+    """Gradients of the score at the taps; zero where the score does not depend on one."""
+    if not output.requires_grad:
+        return {name: torch.zeros_like(tap) for name, tap in taps.items()}
+    seed = torch.from_numpy(cotangent).to(output.device, output.dtype).reshape(output.shape)
+    found = torch.autograd.grad(output, list(taps.values()), grad_outputs=seed, allow_unused=True)
+    return {
+        name: torch.zeros_like(tap) if gradient is None else gradient
+        for (name, tap), gradient in zip(taps.items(), found, strict=True)
+    }
+
+
 def _tap(name: str, taps: dict[str, Tensor]) -> Callable[..., Any]:
     """A forward hook that keeps the output and hands a clone on, which in-place operations may change."""
 
@@ -277,9 +289,9 @@ def _tap(name: str, taps: dict[str, Tensor]) -> Callable[..., Any]:
         tensor = first_tensor(output)
         if tensor is None:
             return None
-        tap = tensor if tensor.requires_grad or not torch.is_grad_enabled() else tensor.detach().requires_grad_()
-        taps[name] = tap
-        return _replaced(output, tensor, tap.clone())
+        with torch.enable_grad():  # a model may run its backbone without
+            taps[name] = tap = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
+            return _replaced(output, tensor, tap.clone())
 
     return hook
 
@@ -293,13 +305,8 @@ def _replaced(output: Any, old: Tensor, new: Tensor) -> Any:
     if isinstance(output, (tuple, list)):
         return type(output)(_replaced(value, old, new) for value in output)
     if isinstance(output, dict):
-        return type(output)({key: _replaced(value, old, new) for key, value in output.items()})
+        changed = copy.copy(output)  # dicts of a kind of their own keep it
+        for key, value in output.items():
+            changed[key] = _replaced(value, old, new)
+        return changed
     return output
-
-
-def _channels_first(tensor: Tensor) -> Tensor:
-    return tensor.permute(0, 3, 1, 2) if channels_last(tensor.shape) else tensor
-
-
-def _numpy(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().float().cpu().numpy()

@@ -104,6 +104,7 @@ def _noting_forward(module: nn.MultiheadAttention, name: str, found: dict[str, T
         wanted, averaged = bound.arguments["need_weights"], bound.arguments["average_attn_weights"]
         bound.arguments.update(need_weights=True, average_attn_weights=False)
         output, weights = original(*bound.args[1:], **bound.kwargs)
+        assert weights is not None
         found[name] = weights.detach().float() if weights.dim() == 4 else weights.detach().float()[None]
         if not wanted:
             return output, None
@@ -131,19 +132,14 @@ def _shadowed(module: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
 def attending(model: nn.Module) -> Iterator[dict[str, Tensor]]:
     """Collects attention probabilities [n heads queries keys] by module path while it is entered.
 
-    Outputs are what they were, to rounding; the encoder's fast path, which would bypass the layers, is
-    off meanwhile.
+    Outputs are what they were, to rounding. The caller switches off the encoder's fast path, which would
+    bypass the layers.
     """
     found: dict[str, Tensor] = {}
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with ExitStack() as stack:
-            current = stack.enter_context(tracked_module(model))
-            for name, module in model.named_modules():
-                if isinstance(module, nn.MultiheadAttention):
-                    stack.enter_context(_shadowed(module, _noting_forward(module, name, found)))
-            stack.enter_context(_NoteAttention(found, current))
-            yield found
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
+    with ExitStack() as stack:
+        current = stack.enter_context(tracked_module(model))
+        for name, module in model.named_modules():
+            if isinstance(module, nn.MultiheadAttention):
+                stack.enter_context(_shadowed(module, _noting_forward(module, name, found)))
+        stack.enter_context(_NoteAttention(found, current))
+        yield found

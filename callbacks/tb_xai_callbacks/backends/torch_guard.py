@@ -10,32 +10,35 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 
 def unwrap(model: nn.Module) -> nn.Module:
     """The user's module inside DataParallel, DistributedDataParallel or `torch.compile`."""
-    while True:
-        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            model = model.module
-        elif hasattr(model, "_orig_mod"):
-            model = model._orig_mod
-        else:
-            return model
+    wrapped = isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel))
+    inner = getattr(model, "module" if wrapped else "_orig_mod", None)
+    return unwrap(inner) if isinstance(inner, nn.Module) else model
 
 
 def is_compiled(model: nn.Module) -> bool:
-    """Whether calls go through `torch.compile`, so that hooks added later never fire."""
-    return hasattr(model, "_orig_mod") or any(
-        getattr(module, "_compiled_call_impl", None) is not None for module in model.modules()
+    """Whether calls of it or of a part go through `torch.compile`, so that later hooks never fire."""
+    return any(
+        hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+        for module in model.modules()
     )
 
 
+def has_lazy_parameters(model: nn.Module) -> bool:
+    """Whether a parameter has no shape yet: the first forward pass would draw it from the RNG."""
+    return any(isinstance(p, UninitializedParameter) for p in model.parameters())
+
+
 @contextmanager
-def forked_rng(device: torch.device) -> Iterator[None]:
-    """Torch (CPU and `device`), numpy and Python draw the same numbers afterwards as without us."""
+def forked_rng(model: nn.Module) -> Iterator[None]:
+    """Torch (CPU and the model's devices), numpy and Python draw the same numbers as without us."""
     python, old = random.getstate(), np.random.get_state()
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    devices = {tensor.device for tensor in model.parameters() if tensor.is_cuda}
+    with torch.random.fork_rng(devices=list(devices)):
         try:
             yield
         finally:
@@ -45,27 +48,39 @@ def forked_rng(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def kept_buffers(model: nn.Module) -> Iterator[None]:
-    """Buffers (batch statistics, counters) have their values again afterwards."""
-    saved = [(buffer, buffer.detach().clone()) for buffer in model.buffers() if buffer is not None]
+    """Buffers (batch statistics, counters) have their values again afterwards, and are the same tensors."""
+    saved = [
+        (module, name, buffer, buffer.detach().clone())
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
+    versions = [_version(buffer) for _, _, buffer, _ in saved]
     try:
         yield
     finally:
         with torch.no_grad():
-            for buffer, value in saved:
-                if not torch.equal(buffer, value):
+            for (module, name, buffer, value), version in zip(saved, versions, strict=True):
+                if version is None or _version(buffer) != version:
                     buffer.copy_(value)
+                module._buffers[name] = buffer
+
+
+def _version(tensor: torch.Tensor) -> int | None:
+    """Counts the in-place changes, so that nothing need be compared on the device; None: not counted."""
+    return None if tensor.is_inference() else tensor._version
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Every module in eval mode; each gets back its own flag, not just the root's."""
-    flags = [(module, module.training) for module in model.modules()]
-    for module, _ in flags:
-        module.training = False
+def modes(model: nn.Module, wanted: dict[nn.Module, bool] | None = None) -> Iterator[None]:
+    """Modules in the modes `wanted` (None: all in eval); each gets back its own flag, not the root's."""
+    flags = {module: module.training for module in model.modules()}
+    for module in flags:
+        module.training = wanted.get(module, module.training) if wanted is not None else False
     try:
         yield
     finally:
-        for module, flag in flags:
+        for module, flag in flags.items():
             module.training = flag
 
 
@@ -84,29 +99,54 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def uncompiled(model: nn.Module) -> Iterator[None]:
-    """Modules compiled in place run eagerly, so that hooks fire."""
-    saved = []
-    for module in model.modules():
-        if getattr(module, "_compiled_call_impl", None) is not None:
-            saved.append((module, module._compiled_call_impl))
+    """Compiled modules run eagerly, so that hooks fire, and find their compiled code again afterwards."""
+    compiled = [m for m in model.modules() if getattr(m, "_compiled_call_impl", None) is not None]
+    implementations = [module._compiled_call_impl for module in compiled]
+    with ExitStack() as stack:
+        if is_compiled(model):  # only then: this imports the compiler
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        for module in compiled:
             module._compiled_call_impl = None
-    try:
-        yield
-    finally:
-        for module, compiled in saved:
-            module._compiled_call_impl = compiled
+        try:
+            yield
+        finally:
+            for module, implementation in zip(compiled, implementations, strict=True):
+                module._compiled_call_impl = implementation
 
 
 @contextmanager
-def probing(model: nn.Module, device: torch.device) -> Iterator[None]:
+def every_layer_runs() -> Iterator[None]:
+    """`nn.TransformerEncoder` calls its layers: its fast path, which hooks cannot see, is off."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """No autocast, whose cache of cast weights could serve a stale copy to the probe, or one of ours."""
+    with (
+        torch.autocast("cpu", enabled=False, cache_enabled=False),
+        torch.autocast("cuda", enabled=False, cache_enabled=False),
+    ):
+        yield
+
+
+@contextmanager
+def probing(model: nn.Module) -> Iterator[None]:
     """All of the above: the context in which a probe runs the model with gradients to taps."""
-    with ExitStack() as stack:
-        stack.enter_context(forked_rng(device))
-        stack.enter_context(kept_buffers(model))
-        stack.enter_context(evaluating(model))
-        stack.enter_context(frozen(model))
-        stack.enter_context(uncompiled(model))
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.enable_grad())
-        stack.enter_context(torch.autocast(device.type, enabled=False, cache_enabled=False))
+    with (
+        torch.inference_mode(False),
+        forked_rng(model),
+        kept_buffers(model),
+        modes(model),
+        frozen(model),
+        uncompiled(model),
+        every_layer_runs(),
+        torch.enable_grad(),
+        full_precision(),
+    ):
         yield

@@ -6,10 +6,10 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -41,6 +41,14 @@ FUNCTIONAL = {
     "tanh": "tanh",
     "sigmoid": "sigmoid",
 }
+#: Leaves whose units are the last axis.
+UNITS_LAST = (nn.Linear, nn.LayerNorm, nn.Embedding, nn.MultiheadAttention, nn.RNNBase)
+NO_ATTENTION = (
+    "no attention was seen: neither scaled_dot_product_attention nor nn.MultiheadAttention ran, "
+    "and attention that a model computes by itself has no name to find it by"
+)
+#: Layers whose outputs come close to zero but never reach it.
+SMOOTH_TYPES = frozenset({"GELU", "SiLU", "Mish"})
 #: Class tokens and registers before the patches: at most so many.
 MOST_PREFIX_TOKENS = 5
 
@@ -56,7 +64,9 @@ def first_tensor(output: Any) -> Tensor | None:
     """The tensor of an output that may be a tensor, or a tuple, list or dict of such."""
     if isinstance(output, Tensor):
         return output
-    values = output.values() if isinstance(output, dict) else output if isinstance(output, (tuple, list)) else ()
+    values = (
+        output.values() if isinstance(output, dict) else output if isinstance(output, (tuple, list)) else ()
+    )
     return next((found for value in values if (found := first_tensor(value)) is not None), None)
 
 
@@ -76,6 +86,7 @@ class Execution:
 class DryRun:
     """What happened: executions in the order in which they ended, and who used what."""
 
+    num_samples: int
     executions: dict[str, Execution] = field(default_factory=dict)
     activations: dict[int, str] = field(default_factory=dict)
     attention: list[str] = field(default_factory=list)
@@ -88,72 +99,95 @@ class DryRun:
             return
         calls = self.executions[name].calls + 1 if name in self.executions else 1
         self.executions.pop(name, None)  # the last call counts, also for the order
-        inputs = tuple(id(value) for value in args if isinstance(value, Tensor))
+        tensors = [value for value in args if isinstance(value, Tensor)]
+        inputs = tuple(id(value) for value in tensors)
         self.executions[name] = Execution(name, module, tensor, inputs, tuple(tensor.shape), calls)
-        self.kept.append(tensor)
+        self.kept += [tensor, *tensors]  # alive, their ids stay their own
 
 
 class _NoteActivations(TorchFunctionMode):
-    """Notes which tensors a functional nonlinearity is applied to."""
+    """Notes which tensors a functional nonlinearity is applied to; one that is a layer is a row itself."""
 
-    def __init__(self, run: DryRun) -> None:
+    def __init__(self, run: DryRun, in_row: Callable[[], bool]) -> None:
         super().__init__()
         self.run = run
+        self.in_row = in_row
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = FUNCTIONAL.get(getattr(func, "__name__", ""))
-        if name and args and isinstance(args[0], Tensor):
+        if name and args and isinstance(args[0], Tensor) and not self.in_row():
+            self.run.kept.append(args[0])
             self.run.activations.setdefault(id(args[0]), name)
         return func(*args, **(kwargs or {}))
 
 
-def dry_run(model: nn.Module, forward: Callable[[], Any]) -> DryRun:
+def dry_run(model: nn.Module, forward: Callable[[], Any], num_samples: int) -> DryRun:
     """Run the probe once and note every module's call. The caller provides the probe context."""
-    run = DryRun()
-    handles = []
-    for name, module in model.named_modules():
-        if name:
-            handles.append(module.register_forward_hook(_noting(run, name)))
-    try:
-        with _NoteActivations(run):
+    run = DryRun(num_samples)
+    running: list[bool] = []
+    with ExitStack() as stack:
+        for name, module in model.named_modules():
+            if name:
+                row = is_row(module)
+                before = module.register_forward_pre_hook(lambda *_, row=row: running.append(row))
+                after = module.register_forward_hook(_noting(run, running, name))
+                stack.callback(before.remove)
+                stack.callback(after.remove)
+        with _NoteActivations(run, lambda: any(running)):
             forward()
-    finally:
-        for handle in handles:
-            handle.remove()
     return run
 
 
-def _noting(run: DryRun, name: str) -> Callable[[nn.Module, Any, Any], None]:
-    return lambda module, args, output: run.ended(name, module, args, output)
+def _noting(run: DryRun, running: list[bool], name: str) -> Callable[[nn.Module, Any, Any], None]:
+    def hook(module: nn.Module, args: Any, output: Any) -> None:
+        running.pop()
+        run.ended(name, module, args, output)
+
+    return hook
 
 
 def unit_axes(run: DryRun) -> dict[str, int]:
-    """The axis of the units of each row: by kind of layer, or as in the input of an elementwise one."""
+    """The axis of each module's units: by kind of layer, as in the input of an elementwise one, or as in
+    the last row within a block."""
     axis_of: dict[int, int] = {}
     axes = {}
+    last = -1
     for item in run.executions.values():
+        dims = len(item.shape)
         if isinstance(item.module, CHANNELS_FIRST):
             axis = 1
-        elif isinstance(item.module, (nn.Linear, nn.LayerNorm, nn.Embedding, nn.MultiheadAttention)):
-            axis = len(item.shape) - 1
+        elif isinstance(item.module, UNITS_LAST):
+            axis = dims - 1
         else:
-            known = [axis_of[i] for i in item.inputs if i in axis_of]
-            axis = known[0] if known else (1 if len(item.shape) == 4 else len(item.shape) - 1)
-        axis_of[id(item.tensor)] = axes[item.name] = min(axis, max(len(item.shape) - 1, 0))
+            known = [axis_of[i] for i in (id(item.tensor), *item.inputs[:1]) if i in axis_of]
+            inner = [last] if not is_row(item.module) and 0 < last < dims else []
+            axis = [*known, *inner, 1 if dims == 4 else dims - 1][0]
+        axes[item.name] = min(axis, max(dims - 1, 0))
+        axis_of.setdefault(id(item.tensor), axes[item.name])
+        last = axes[item.name] if is_row(item.module) else last
     return axes
 
 
-def _is_spatial(shape: Sequence[int]) -> bool:
-    return len(shape) == 4 and _rows_columns(shape)[0] > 1 and _rows_columns(shape)[1] > 1
+def channels_last_names(run: DryRun, axes: dict[str, int]) -> frozenset[str]:
+    """Modules with outputs [n h w c], as inside Swin.
+
+    Told cautiously: the units lie on the last axis, and the first two of the others are alike, as those
+    of channels first are only by chance.
+    """
+    shapes = {item.name: item.shape for item in run.executions.values()}
+    return frozenset(
+        name
+        for name, shape in shapes.items()
+        if len(shape) == 4 and axes[name] == 3 and shape[1] == shape[2] != shape[3]
+    )
 
 
-def channels_last(shape: Sequence[int]) -> bool:
-    """Whether [n, a, b, c] is rows × columns × channels, as inside Swin: only the first two are alike."""
-    return len(shape) == 4 and shape[1] == shape[2] != shape[3]
-
-
-def _rows_columns(shape: Sequence[int]) -> tuple[int, int]:
-    return (shape[1], shape[2]) if channels_last(shape) else (shape[2], shape[3])
+def _size(item: Execution, last: frozenset[str]) -> tuple[int, int]:
+    """(rows, columns) of an output; (0, 0) where it has none. `last`: modules with channels last."""
+    if len(item.shape) != 4:
+        return (0, 0)
+    first = 1 if item.name in last else 2
+    return item.shape[first], item.shape[first + 1]
 
 
 def rows(run: DryRun) -> list[Execution]:
@@ -161,42 +195,62 @@ def rows(run: DryRun) -> list[Execution]:
     return [item for item in run.executions.values() if is_row(item.module)]
 
 
-def layer_table(model: nn.Module, run: DryRun, axes: dict[str, int], in_optimizer: set[int] | None) -> LayerTable:
-    """Rows, parameters and what never ran. `in_optimizer`: ids of the tensors that some optimizer updates."""
+def layer_table(
+    model: nn.Module, run: DryRun, axes: dict[str, int], last: frozenset[str], updated: set[int] | None
+) -> LayerTable:
+    """Rows, parameters and what never ran. `updated`: ids of the parameters that an optimizer has."""
     executed = rows(run)
     layers = tuple(
         Layer(
             name=item.name,
             type=type(item.module).__name__,
             output_shape=item.shape[1:],
-            units=item.shape[axes[item.name]] if len(item.shape) > 1 else 0,
+            units=_units(item, axes[item.name], run.num_samples),
             activation=run.activations.get(id(item.tensor), ""),
             calls=item.calls,
-            spatial=_is_spatial(item.shape),
+            spatial=min(_size(item, last)) > 1,
             is_output=item is executed[-1],
         )
         for item in executed
     )
+    row_names = {layer.name for layer in layers}
     parameters = tuple(
         Parameter(
             name=name,
-            layer=name.rpartition(".")[0],
+            layer=_owner(name, row_names),
             shape=tuple(parameter.shape),
             trainable=parameter.requires_grad,
-            in_optimizer=in_optimizer is None or id(parameter) in in_optimizer,
+            in_optimizer=updated is None or id(parameter) in updated,
         )
         for name, parameter in model.named_parameters()
     )
-    never = tuple(
+    names = "\n".join([*(f"{x.name}:{x.units}" for x in layers), *(p.name for p in parameters)])
+    identity = hashlib.sha256(names.encode()).hexdigest()[:16]
+    return LayerTable(identity, layers, parameters, _never_executed(model, run))
+
+
+def _units(item: Execution, axis: int, num_samples: int) -> int:
+    """Number of units; 0 where the first axis is not that of the samples, so that none can be counted."""
+    return item.shape[axis] if len(item.shape) > 1 and item.shape[0] == num_samples else 0
+
+
+def _owner(parameter: str, row_names: set[str]) -> str:
+    """The row that a parameter belongs to; where there is none, its module."""
+    ancestors = _ancestors(parameter)
+    return next((name for name in ancestors if name in row_names), ancestors[0] if ancestors else "")
+
+
+def _never_executed(model: nn.Module, run: DryRun) -> tuple[str, ...]:
+    """Modules with parameters of their own that did not run; those within a row ran with it."""
+    executed = {name for name, item in run.executions.items() if is_row(item.module)}
+    return tuple(
         name
         for name, module in model.named_modules()
         if name
         and name not in run.executions
         and any(True for _ in module.parameters(recurse=False))
-        and not any(isinstance(run.executions[up].module, nn.MultiheadAttention) for up in _ancestors(name) if up in run.executions)
-    )  # fmt: skip
-    names = "\n".join([*(f"{x.name}:{x.units}" for x in layers), *(p.name for p in parameters)])
-    return LayerTable(hashlib.sha256(names.encode()).hexdigest()[:16], layers, parameters, never)
+        and executed.isdisjoint(_ancestors(name))
+    )
 
 
 def _ancestors(name: str) -> list[str]:
@@ -204,43 +258,45 @@ def _ancestors(name: str) -> list[str]:
     return [".".join(parts[:size]) for size in range(len(parts) - 1, 0, -1)]
 
 
-def candidates(run: DryRun, output: Tensor | None) -> list[TargetLayer]:
+def candidates(run: DryRun, output: Tensor | None, last: frozenset[str]) -> list[TargetLayer]:
     """Every module with rows and columns in its output, but for the model's own output and attention's."""
     found = []
     for item in run.executions.values():
         inside = any(up in run.attention for up in [item.name, *_ancestors(item.name)])
-        if _is_spatial(item.shape) and not inside and item.tensor is not output:
+        moves = isinstance(item.module, PASS_THROUGH)
+        if min(_size(item, last)) > 1 and not (inside or moves or item.tensor is output):
             found.append(TargetLayer(item.name))
     return found
 
 
-def token_target(run: DryRun, tokens: Sequence[tuple[str, int]]) -> TargetLayer | None:
+def token_target(run: DryRun, tokens: Sequence[tuple[str, int]], last: frozenset[str]) -> TargetLayer | None:
     """For a model that attends over picture patches: the layer that feeds the last attention.
 
     `tokens` are (attention layer, number of keys). A model that classifies from its class token has no
     gradient at the patches of the last block's output, so the input of its attention is explained.
     """
     for name, count in reversed(tokens):
-        grid = _grid(run, count)
-        if grid is None:
-            continue
+        grid = _grid(run, count, last)
         item = run.executions.get(name)
-        feeding = [e for e in run.executions.values() if item and id(e.tensor) in item.inputs and is_row(e.module)]
+        if grid is None or item is None:
+            continue
+        feeding = [e for e in rows(run) if id(e.tensor) in item.inputs and e.name != name]
         if feeding and len(feeding[-1].shape) == 3 and feeding[-1].shape[1] == count:
-            return TargetLayer(feeding[-1].name, grid[0], grid[1])
+            return TargetLayer(feeding[-1].name, *grid)
     return None
 
 
-def _grid(run: DryRun, count: int) -> tuple[tuple[int, int], int] | None:
+def _grid(run: DryRun, count: int, last: frozenset[str]) -> tuple[tuple[int, int], int] | None:
     """(rows, columns) and prefix of `count` tokens: the grid of a convolution, or else a square one."""
-    shapes = [_rows_columns(e.shape) for e in run.executions.values() if _is_spatial(e.shape)]
-    for prefix in range(min(MOST_PREFIX_TOKENS, count - 4) + 1):
-        match = [shape for shape in shapes if shape[0] * shape[1] == count - prefix]
+    sizes = [size for e in run.executions.values() if min(size := _size(e, last)) > 1]
+    prefixes = range(min(MOST_PREFIX_TOKENS, count - 4) + 1)
+    for prefix in prefixes:
+        match = [size for size in sizes if size[0] * size[1] == count - prefix]
         if match:
             return match[-1], prefix
-    for prefix in range(min(MOST_PREFIX_TOKENS, count - 4) + 1):
+    for prefix in prefixes:
         side = math.isqrt(count - prefix)
-        if shapes and side * side == count - prefix and side > 1:
+        if sizes and side * side == count - prefix:
             return (side, side), prefix
     return None
 
@@ -250,25 +306,22 @@ def make_layout(
     run: DryRun,
     output: Tensor | None,
     attention: dict[str, Tensor],
-    in_optimizer: set[int] | None,
+    updated: set[int] | None,
 ) -> Layout:
     """Everything the recorder wants to know, from one dry run and its attention probabilities."""
     run.attention = list(attention)
     axes = unit_axes(run)
-    maps = candidates(run, output)
-    square = [(name, weights.shape[-1]) for name, weights in attention.items() if weights.shape[-1] == weights.shape[-2]]
-    auto = token_target(run, square) or (maps[-1] if maps else None)
+    last = channels_last_names(run, axes)
+    maps = candidates(run, output, last)
+    sizes = [(name, weights.shape[-2:]) for name, weights in attention.items()]
+    square = [(name, keys) for name, (queries, keys) in sizes if queries == keys]
+    auto = token_target(run, square, last) or (maps[-1] if maps else None)
     return Layout(
-        table=layer_table(model, run, axes, in_optimizer),
+        table=layer_table(model, run, axes, last, updated),
         candidates=(*maps, *([auto] if auto and auto not in maps else [])),
         auto=auto,
         no_target_reason="" if auto else "no layer's output has rows and columns, so there is no map to draw",
         attention_layers=tuple(attention),
-        no_attention_reason="" if attention else "no attention was seen: neither scaled_dot_product_attention nor nn.MultiheadAttention ran",
+        no_attention_reason="" if attention else NO_ATTENTION,
         call_counts={item.name: item.calls for item in run.executions.values()},
-    )  # fmt: skip
-
-
-def parameter_device(model: nn.Module) -> torch.device:
-    """Where the model lives; the CPU for one without parameters."""
-    return next((p.device for p in model.parameters()), torch.device("cpu"))
+    )

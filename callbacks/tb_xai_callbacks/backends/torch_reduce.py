@@ -2,7 +2,8 @@
 """Statistics on the device: moments, exponent histograms and live units, without a host round trip.
 
 Each reduction leaves small device tensors; `Buffer.pending` stacks them and copies them once, and the
-host waits for that copy only on the sink's thread. The definitions are those of `measure.statistics`.
+host waits for that copy, and does the rest, on the sink's thread. The definitions are those of
+`measure.statistics`.
 """
 
 from __future__ import annotations
@@ -12,63 +13,104 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from tb_xai_callbacks.backends import Pending, Reduction
+from tb_xai_callbacks.measure.statistics import BINS
 from tb_xai_plugin.records import EXPONENTS, MIN_EXPONENT
 
-BINS = 2 * EXPONENTS + 2
+#: Columns that every signal has; `extra` ones follow.
 MOMENTS = 8
+#: Sign and exponent are the top 9 bits of a float32; counts of +0.0 and -0.0 follow them.
+RAW_BINS = 512
+#: Beyond these magnitudes squares leave the range of float32.
+LARGE, SMALL = 1e15, 1e-12
+#: Gates that are never exactly zero: units are alive beyond this.
+ALIVE = 1e-5
+GATES: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "silu": functional.silu,
+    "mish": functional.mish,
+}
 
 
 def moments(values: Tensor) -> Tensor:
-    """Float tensor of any shape -> float64 [8]: count, mean, std, min, max, norm, zeros, non-finite."""
-    x = values.detach().reshape(-1).float()
+    """Float32 [m] -> float64 [5]: mean, std, min, max, norm of the finite values, NaN if there are none."""
+    if values.numel() == 0:
+        return torch.full((5,), float("nan"), dtype=torch.float64, device=values.device)
+    if values.device.type == "cpu":
+        quick = _quick_moments(values)
+        if quick is not None:
+            return quick
+    return _careful_moments(values)
+
+
+def _quick_moments(x: Tensor) -> Tensor | None:
+    """Two passes in float32; None where that would not be exact. Looks at values, so only for the CPU."""
+    low, high = (float(bound) for bound in torch.aminmax(x))
+    largest = max(abs(low), abs(high))
+    if not (largest == 0 or SMALL < largest < LARGE):  # also NaN and infinity
+        return None
+    variance, mean = (float(part) for part in torch.var_mean(x, correction=0))
+    norm = (x.numel() * (variance + mean * mean)) ** 0.5
+    return torch.tensor([mean, variance**0.5, low, high, norm], dtype=torch.float64)
+
+
+def _careful_moments(x: Tensor) -> Tensor:
+    """In float64 and over the finite values only; never looks at a value, so it does not synchronise."""
     finite = torch.isfinite(x)
-    kept = finite.sum()
     clean = torch.where(finite, x, 0.0).double()
-    count = torch.full((), float(x.numel()), dtype=torch.float64, device=x.device)
-    number = kept.double()
+    number = finite.sum().double()
     mean = clean.sum() / number
-    square = clean.square().sum()
     variance = torch.where(finite, clean - mean, 0.0).square().sum() / number
-    none = kept == 0
-    nan = torch.full((), float("nan"), dtype=torch.float64, device=x.device)
-    low = torch.where(finite, x, float("inf")).amin().double() if x.numel() else nan
-    high = torch.where(finite, x, float("-inf")).amax().double() if x.numel() else nan
-    zeros = (x == 0).sum().double() / max(x.numel(), 1)
-    parts = [mean, variance.sqrt(), low, high, square.sqrt()]
-    shape = [torch.where(none, nan, part) for part in parts]
-    return torch.stack([count, *shape, zeros, count - number])
+    low = torch.where(finite, x, float("inf")).amin().double()
+    high = torch.where(finite, x, float("-inf")).amax().double()
+    parts = torch.stack([mean, variance.sqrt(), low, high, clean.square().sum().sqrt()])
+    return torch.where(number == 0, float("nan"), parts)
 
 
-def histogram(values: Tensor) -> Tensor:
-    """Float tensor of any shape -> int64 [2 E + 2] counts by sign and exponent."""
-    bits = values.detach().reshape(-1).float().contiguous().view(torch.int32)
-    field = (bits >> 23) & 255
-    exponent = (field - 127 - MIN_EXPONENT).clamp_(0, EXPONENTS - 1)
-    index = torch.where(bits < 0, EXPONENTS - 1 - exponent, EXPONENTS + 1 + exponent)
-    index = torch.where((bits & 0x7FFFFFFF) == 0, EXPONENTS, index)
-    index = torch.where(field == 255, BINS - 1, index)
-    return torch.bincount(index, minlength=BINS)
+def raw_counts(values: Tensor) -> Tensor:
+    """Float32 [m] -> int64 [514]: how often each sign and exponent occurs, then the two kinds of zero."""
+    bits = values.contiguous().view(torch.int32)
+    index = (bits >> 23) + 256  # arithmetic shift: negative numbers come first
+    if index.device.type == "cpu":
+        counts = torch.bincount(index, minlength=RAW_BINS)
+    else:  # bincount waits for the device to learn its length
+        counts = torch.histc(index, bins=RAW_BINS, min=0, max=RAW_BINS - 1).long()
+    zeros = (values == 0).sum()
+    negative = (bits == -(2**31)).sum()
+    return torch.cat([counts, torch.stack([zeros - negative, negative])])
 
 
-def live_counts(values: Tensor, unit_axis: int, activation: str = "") -> Tensor:
+def fold_counts(raw: np.ndarray) -> np.ndarray:
+    """Raw counts [rows, 514] -> uint64 [rows, 2 E + 2] in the layout of `records.Histograms`."""
+    folded = np.zeros((len(raw), BINS), dtype=np.int64)
+    negative, positive = raw[:, :256].copy(), raw[:, 256:RAW_BINS].copy()
+    positive[:, 0] -= raw[:, RAW_BINS]
+    negative[:, 0] -= raw[:, RAW_BINS + 1]
+    folded[:, EXPONENTS] = raw[:, RAW_BINS:].sum(axis=1)
+    folded[:, BINS - 1] = negative[:, 255] + positive[:, 255]
+    exponent = np.clip(np.arange(255) - 127 - MIN_EXPONENT, 0, EXPONENTS - 1)
+    for field, bin_ in enumerate(exponent):
+        folded[:, EXPONENTS - 1 - bin_] += negative[:, field]
+        folded[:, EXPONENTS + 1 + bin_] += positive[:, field]
+    return folded.astype(np.uint64)
+
+
+def live_counts(values: Tensor, unit_axis: int, gate: str = "") -> Tensor:
     """Activations [n, …] -> int64 [units]: samples in which a unit is active at any position.
 
-    Active is: not zero; beyond 1e-5 for gates that are never exactly zero; positive where a functional
-    ReLU follows.
+    Active is: not zero; positive where a functional ReLU follows; beyond `ALIVE` after a smooth gate,
+    which `gate` names if it still follows and is "smooth" for if it already ran.
     """
     moved = values.detach().movedim(unit_axis, 1)
-    if activation.startswith("relu"):
+    if gate.startswith("relu"):
         active = ~(moved <= 0)
-    elif activation in SMOOTH:
-        active = ~(torch.nn.functional.gelu(moved.float()).abs() <= 1e-5)
+    elif gate in GATES:
+        active = ~(GATES[gate](moved.float()).abs() <= ALIVE)
     else:
-        active = moved != 0
+        active = ~(moved.abs() <= ALIVE) if gate == "smooth" else moved != 0
     return active.flatten(2).any(2).sum(0) if moved.dim() > 2 else active.sum(0)
-
-
-SMOOTH = frozenset({"gelu", "silu", "mish"})
 
 
 class Buffer:
@@ -76,6 +118,7 @@ class Buffer:
 
     Args:
         signal: which signal the rows belong to.
+        source: what they were taken on.
         rows: number of rows.
         extra: columns after the eight moments.
     """
@@ -88,82 +131,108 @@ class Buffer:
         self.num_samples = 0
         self._moments: dict[int, Tensor] = {}
         self._counts: dict[int, Tensor] = {}
+        self._sizes: dict[int, int] = {}
         self._extra: dict[int, Tensor] = {}
 
     def __bool__(self) -> bool:
         return bool(self._moments)
 
+    def __contains__(self, row: int) -> bool:
+        return row in self._moments
+
     def add(self, row: int, values: Tensor, scale: Tensor | None = None) -> None:
         """Reduce one row's values; `scale` divides them first (loss scaling)."""
+        flat = values.detach().reshape(-1).float()
         if scale is not None:
-            values = values.float() / scale
-        self._moments[row] = moments(values)
-        self._counts[row] = histogram(values)
+            flat = flat / scale.to(flat.device)
+        self._moments[row] = moments(flat)
+        self._counts[row] = raw_counts(flat)
+        self._sizes[row] = flat.numel()
 
     def add_extra(self, row: int, value: Tensor) -> None:
         """Set the column after the moments."""
         self._extra[row] = value
 
-    def zero_fraction(self, row: int, value: Tensor) -> None:
-        """Replace the share of zeros, where a functional nonlinearity makes more of them."""
-        self._moments[row] = self._moments[row].clone()
-        self._moments[row][6] = value
+    def pending(
+        self, live: Sequence[Tensor | None] = (), units: Sequence[int] = (), rectified: Sequence[int] = ()
+    ) -> Pending:
+        """Start the copy to the host; the result waits for it.
 
-    def pending(self, live: Sequence[Tensor | None] = (), units: Sequence[int] = ()) -> Pending:
-        """Start the copy to the host; the result waits for it."""
+        `rectified` are rows that a functional ReLU follows: their zeros are counted after it.
+        """
         order = sorted(self._moments)
-        table = _to_host(torch.stack([self._moments[row] for row in order])) if order else None
-        counts = _to_host(torch.stack([self._counts[row] for row in order])) if order else None
+        table = _to_host([self._moments[row] for row in order])
+        counts = _to_host([self._counts[row] for row in order])
         extra = sorted(self._extra)
-        extras = _to_host(torch.stack([self._extra[row].double() for row in extra])) if extra else None
-        lives = _to_host(torch.cat([x for x in live if x is not None])) if any(x is not None for x in live) else None
-        present = [x is not None for x in live]
+        extras = _to_host([self._extra[row].double() for row in extra])
+        lives = _to_host([part for part in live if part is not None], torch.cat)
+        present = [part is not None for part in live]
 
         def resolve() -> list[Reduction]:
             values = np.full((self.rows, MOMENTS + self.extra), np.nan, dtype=np.float32)
             bins = np.zeros((self.rows, BINS), dtype=np.uint64)
-            if table is not None and counts is not None:
-                values[order, :MOMENTS] = table()
-                bins[order] = counts()
-            if extras is not None:
+            if order:
+                bins[order] = fold_counts(counts())
+                self._fill(values, order, table(), bins, rectified)
+            if extra:
                 values[extra, MOMENTS] = extras()
-            found = _scatter_live(lives(), present, units) if lives is not None else None
+            found = _scatter_live(lives(), present, units) if any(present) else None
             if found is not None:
                 _dead_fractions(values, found, present, units)
             return [Reduction(self.signal, self.source, self.num_samples, values, bins, found)]
 
         return resolve
 
+    def _fill(
+        self,
+        values: np.ndarray,
+        order: Sequence[int],
+        table: np.ndarray,
+        bins: np.ndarray,
+        rectified: Sequence[int],
+    ) -> None:
+        sizes = np.array([self._sizes[row] for row in order], dtype=np.float64)
+        zeros = bins[:, EXPONENTS].astype(np.float64)
+        rows = list(rectified)
+        zeros[rows] = bins[rows, : EXPONENTS + 1].sum(axis=1)
+        values[order, 0] = sizes
+        values[order, 1:6] = table
+        values[order, 6] = zeros[order] / np.maximum(sizes, 1)
+        values[order, 7] = bins[order, BINS - 1]
+
 
 def _scatter_live(flat: np.ndarray, present: Sequence[bool], units: Sequence[int]) -> np.ndarray:
     """Live counts of the layers that ran → all layers' units, zero where a layer did not run."""
-    out = np.zeros(sum(units), dtype=np.uint32)
-    source = target = 0
-    for here, size in zip(present, units, strict=True):
-        if here:
-            out[target : target + size] = flat[source : source + size]
-            source += size
-        target += size
+    mask = np.repeat(np.asarray(present, dtype=bool), units)
+    out = np.zeros(len(mask), dtype=np.uint32)
+    out[mask] = flat
     return out
 
 
-def _dead_fractions(values: np.ndarray, live: np.ndarray, present: Sequence[bool], units: Sequence[int]) -> None:
-    start = 0
-    for row, (here, size) in enumerate(zip(present, units, strict=True)):
+def _dead_fractions(
+    values: np.ndarray, live: np.ndarray, present: Sequence[bool], units: Sequence[int]
+) -> None:
+    ends = np.cumsum(units)
+    for row, (here, size, end) in enumerate(zip(present, units, ends, strict=True)):
         if here and size:
-            values[row, MOMENTS] = float((live[start : start + size] == 0).mean())
-        start += size
+            values[row, MOMENTS] = float((live[end - size : end] == 0).mean())
 
 
-def _to_host(tensor: Tensor) -> Callable[[], np.ndarray]:
-    """Copy to pinned memory without blocking; the result waits for the copy."""
-    if tensor.device.type != "cuda":
+def _to_host(
+    parts: Sequence[Tensor], join: Callable[[list[Tensor]], Tensor] = torch.stack
+) -> Callable[[], np.ndarray]:
+    """Join parts, which may lie on several devices, and copy them to pinned memory without blocking."""
+    if not parts:
+        return lambda: np.zeros(0)
+    device = parts[-1].device
+    tensor = join([part.to(device) for part in parts])
+    if device.type != "cuda":
         array = tensor.cpu().numpy()
         return lambda: array
     host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
     host.copy_(tensor, non_blocking=True)
     done = torch.cuda.Event()
-    done.record()
+    done.record(torch.cuda.current_stream(device))
 
     def wait() -> np.ndarray:
         done.synchronize()

@@ -11,98 +11,129 @@ import torch
 from torch import Tensor, nn
 
 from tb_xai_callbacks.backends import Pending, Reduction
-from tb_xai_callbacks.backends.torch_layout import first_tensor
+from tb_xai_callbacks.backends.torch_guard import full_precision
+from tb_xai_callbacks.backends.torch_layout import SMOOTH_TYPES, first_tensor
 from tb_xai_callbacks.backends.torch_reduce import Buffer, live_counts
+from tb_xai_callbacks.backends.torch_scale import noting_loss_scale
 from tb_xai_plugin.records import TRAINING_BATCH, LayerTable
 
 
 @contextmanager
 def reducing() -> Iterator[None]:
     """Arithmetic of ours inside the user's forward or backward pass: no graph, no autocast."""
-    with torch.no_grad(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+    with torch.no_grad(), full_precision():
         yield
 
 
 class ActivationTap:
-    """Reduces the outputs of all rows as they are made, before an in-place operation can change them."""
+    """Reduces the outputs of all rows as they are made, before an in-place operation can change them.
 
-    def __init__(self, modules: Sequence[nn.Module | None], axes: Sequence[int], table: LayerTable, source: str) -> None:
-        self.table = table
+    Args:
+        modules: by row of the table; None for a row that is not there.
+        axes: the axis of the units, by row.
+        table: the rows.
+        source: what the outputs are of.
+    """
+
+    def __init__(
+        self, modules: Sequence[nn.Module | None], axes: Sequence[int], table: LayerTable, source: str
+    ) -> None:
+        self.modules = modules
         self.axes = axes
+        self.layers = table.layers
         self.buffer = Buffer("activation", source, len(modules), extra=1)
         self.live: list[Tensor | None] = [None] * len(modules)
-        self.modules = modules
 
-    def hook(self, row: int, on_output: Callable[[int, Tensor], None] | None = None) -> Callable[..., None]:
-        """A forward hook for one row; `on_output` may attach itself to the output."""
-
-        def observe(module: nn.Module, args: Any, output: Any) -> None:
-            tensor = first_tensor(output)
-            if tensor is None or not tensor.is_floating_point():
-                return
-            with reducing():
-                self.reduce(row, tensor)
-            if on_output is not None:
-                on_output(row, tensor)
-
-        return observe
-
-    def reduce(self, row: int, tensor: Tensor) -> None:
-        """Reduce one output [n, …]."""
-        layer = self.table.layers[row]
-        self.buffer.add(row, tensor)
-        self.buffer.num_samples = tensor.shape[0] if tensor.dim() else 1
-        if layer.activation.startswith("relu"):
-            self.buffer.zero_fraction(row, (tensor <= 0).double().mean())
-        units = tensor.shape[self.axes[row]] if tensor.dim() > 1 else 0
-        self.live[row] = live_counts(tensor, self.axes[row], layer.activation) if units == layer.units and units else None
+    def __call__(self, row: int, tensor: Tensor) -> None:
+        """Reduce one output [n, …]; the last call of a layer counts."""
+        layer = self.layers[row]
+        with reducing():
+            self.buffer.add(row, tensor)
+            self.buffer.num_samples = tensor.shape[0] if tensor.dim() else 1
+            units = tensor.shape[self.axes[row]] if tensor.dim() > max(self.axes[row], 1) else 0
+            if units and units == layer.units:
+                gate = layer.activation or ("smooth" if layer.type in SMOOTH_TYPES else "")
+                self.live[row] = live_counts(tensor, self.axes[row], gate)
 
     def pending(self) -> Pending:
         """The activation reduction with its live units."""
-        return self.buffer.pending(self.live, [layer.units for layer in self.table.layers])
+        rectified = [row for row, layer in enumerate(self.layers) if layer.activation.startswith("relu")]
+        return self.buffer.pending(self.live, [layer.units for layer in self.layers], rectified)
+
+
+#: Called with a row and the tensor that its layer returned.
+OnOutput = Callable[[int, Tensor], None]
+
+
+@contextmanager
+def watching_outputs(modules: Sequence[nn.Module | None], on_output: OnOutput) -> Iterator[None]:
+    """Call `on_output` with every floating-point output of the rows' modules."""
+
+    def hook_of(row: int) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(module: nn.Module, args: Any, output: Any) -> None:
+            tensor = first_tensor(output)
+            if tensor is not None and tensor.is_floating_point():
+                on_output(row, tensor)
+
+        return hook
+
+    with ExitStack() as stack:
+        for row, module in enumerate(modules):
+            if module is not None:
+                stack.callback(module.register_forward_hook(hook_of(row)).remove)
+        yield
 
 
 class StepTap:
     """Everything that is observed of one training step.
 
     Args:
-        root: the module that the user calls; batches outside its training mode are ignored.
+        root: the module that is trained; what runs outside its training mode is ignored.
         tap: reduces the outputs.
-        parameters: in the table's order.
-        optimizer: whose step is watched; None: gradients are read when the step is over.
+        optimizers: whose step is watched; none: there are no update ratios.
     """
 
     def __init__(
-        self, root: nn.Module, tap: ActivationTap, parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer | None
+        self, root: nn.Module, tap: ActivationTap, optimizers: Sequence[torch.optim.Optimizer]
     ) -> None:
         self.root = root
         self.tap = tap
-        self.parameters = list(parameters)
-        self.optimizer = optimizer
+        self.parameters = list(root.parameters())
+        self.optimizers = optimizers
         self.gradients = Buffer("gradient", TRAINING_BATCH, len(tap.modules), extra=1)
         self.weights = Buffer("weight", TRAINING_BATCH, len(self.parameters), extra=1)
         self.weight_gradients = Buffer("weight_gradient", TRAINING_BATCH, len(self.parameters))
         self.error: Exception | None = None
+        self._row_of = {id(parameter): row for row, parameter in enumerate(self.parameters)}
+        self._latest: dict[int, object] = {}
         self._scale: Tensor | None = None
-        self._before: list[Tensor] = []
+        self._before: dict[int, Tensor] = {}
         self._stack = ExitStack()
 
     def attach(self) -> None:
         """Register every hook."""
-        for row, module in enumerate(self.tap.modules):
-            if module is not None:
-                hook = module.register_forward_hook(self._safe(self._in_training(self.tap.hook(row, self._on_output))))
-                self._stack.callback(hook.remove)
-        if self.optimizer is not None:
-            before = self.optimizer.register_step_pre_hook(self._safe(self._before_update))
-            after = self.optimizer.register_step_post_hook(self._safe(self._after_update))
+        self._stack.enter_context(watching_outputs(self.tap.modules, self._safe(self._on_output)))
+        self._stack.enter_context(noting_loss_scale(self._note_scale))
+        for optimizer in self.optimizers:
+            before = optimizer.register_step_pre_hook(self._safe(self._before_update))
+            after = optimizer.register_step_post_hook(self._safe(self._after_update))
             self._stack.callback(before.remove)
             self._stack.callback(after.remove)
-        self._stack.enter_context(self._noting_loss_scale())
+        if not self.optimizers:
+            # The weights that the batch will see, and gradients as they come: nobody says when it is over.
+            self._reduce_weights()
+            for row, parameter in enumerate(self.parameters):
+                if parameter.requires_grad:
+                    hook = self._safe(self._accumulated_in(row))
+                    self._stack.callback(parameter.register_post_accumulate_grad_hook(hook).remove)
 
     def detach(self) -> None:
         """Remove every hook; may be called twice."""
         self._stack.close()
+        self._before = {}
+        self._latest = {}
+
+    # ---- in the forward and backward pass
 
     def _safe(self, hook: Callable[..., None]) -> Callable[..., None]:
         """An error in a hook must not reach the user's forward pass: it is told in `pending`."""
@@ -116,61 +147,71 @@ class StepTap:
 
         return guarded
 
-    def _in_training(self, hook: Callable[..., None]) -> Callable[..., None]:
-        def observe(*args: Any) -> None:
-            if self.root.training and torch.is_grad_enabled():
-                hook(*args)
-
-        return observe
+    def _note_scale(self, scale: Tensor) -> None:
+        self._scale = scale
 
     def _on_output(self, row: int, tensor: Tensor) -> None:
+        if not (self.root.training and torch.is_grad_enabled()):
+            return
+        self.tap(row, tensor)
         if tensor.requires_grad:
-            tensor.register_hook(self._safe(lambda gradient: self._reduce_gradient(row, gradient)))
+            call = self._latest[row] = object()
+            tensor.register_hook(self._safe(lambda gradient: self._on_gradient(row, call, gradient)))
 
-    def _reduce_gradient(self, row: int, gradient: Tensor) -> None:
+    def _on_gradient(self, row: int, call: object, gradient: Tensor) -> None:
+        if self._latest.get(row) is not call:  # an earlier call of the layer, or the step is over
+            return
         with reducing():
             self.gradients.add(row, gradient, self._scale)
             self.gradients.num_samples = gradient.shape[0] if gradient.dim() else 1
 
-    @contextmanager
-    def _noting_loss_scale(self) -> Iterator[None]:
-        """Note by what a GradScaler multiplies the loss, so that gradients can be divided by it."""
-        original = torch.amp.GradScaler.scale
-        tap = self
+    # ---- around the update
 
-        def scale(scaler: Any, outputs: Any) -> Any:
-            scaled = original(scaler, outputs)
-            if scaler.is_enabled() and scaler._scale is not None:
-                tap._scale = scaler._scale.detach().clone()
-            return scaled
+    def _before_update(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        self._reduce_weights()
+        rows = self._rows_of(optimizer)
+        self._before.update({row: self.parameters[row].detach().clone() for row in rows})
+        if not _has_closure(args, kwargs):
+            self._reduce_weight_gradients(optimizer, rows)
 
-        torch.amp.GradScaler.scale = scale
-        try:
-            yield
-        finally:
-            torch.amp.GradScaler.scale = original
-
-    def _before_update(self, *_: Any) -> None:
-        with reducing():
-            self._reduce_parameters()
-            self._before = [parameter.detach().clone() for parameter in self.parameters]
-
-    def _reduce_parameters(self) -> None:
-        for row, parameter in enumerate(self.parameters):
-            self.weights.add(row, parameter)
-            if parameter.grad is not None and not parameter.grad.is_sparse:
-                self.weight_gradients.add(row, parameter.grad)
-
-    def _after_update(self, *_: Any) -> None:
-        if not self._before:
+    def _after_update(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        rows = [row for row in self._rows_of(optimizer) if row in self._before]
+        if _has_closure(args, kwargs):  # which ran forward and backward: the gradients are there only now
+            self._reduce_weight_gradients(optimizer, rows)
+        before = [self._before.pop(row) for row in rows]
+        if not rows:
             return
         with reducing():
-            now = [parameter.detach() for parameter in self.parameters]
-            change = torch._foreach_norm(torch._foreach_sub(now, self._before))
-            size = torch._foreach_norm(self._before)
-            for row, (moved, norm) in enumerate(zip(change, size, strict=True)):
+            now = [self.parameters[row].detach() for row in rows]
+            change = torch._foreach_norm(torch._foreach_sub(now, before))
+            size = torch._foreach_norm(before)
+            for row, moved, norm in zip(rows, change, size, strict=True):
                 self.weights.add_extra(row, moved.double() / norm.double().clamp_min(1e-30))
-        self._before = []
+
+    def _rows_of(self, optimizer: torch.optim.Optimizer) -> list[int]:
+        found = [self._row_of.get(id(p)) for group in optimizer.param_groups for p in group["params"]]
+        return sorted(row for row in found if row is not None)
+
+    def _reduce_weights(self) -> None:
+        with reducing():
+            for row, parameter in enumerate(self.parameters):
+                if row not in self.weights and parameter.is_floating_point():
+                    self.weights.add(row, parameter)
+
+    def _reduce_weight_gradients(self, optimizer: torch.optim.Optimizer, rows: Sequence[int]) -> None:
+        scale = getattr(optimizer, "grad_scale", None)  # set where a fused optimizer unscales by itself
+        for row in rows:
+            self._reduce_weight_gradient(row, self.parameters[row].grad, scale)
+
+    def _accumulated_in(self, row: int) -> Callable[[Tensor], None]:
+        return lambda parameter: self._reduce_weight_gradient(row, parameter.grad, self._scale)
+
+    def _reduce_weight_gradient(self, row: int, gradient: Tensor | None, scale: Tensor | None) -> None:
+        if gradient is not None and not gradient.is_sparse:
+            with reducing():
+                self.weight_gradients.add(row, gradient, scale)
+
+    # ---- when the step is over
 
     def pending(self) -> Pending:
         """Start the copies to the host; the reductions that were seen.
@@ -180,9 +221,6 @@ class StepTap:
         """
         if self.error is not None:
             raise self.error
-        if self.tap.buffer and not self.weights:
-            with reducing():
-                self._reduce_parameters()
         samples = self.tap.buffer.num_samples
         self.weights.num_samples = self.weight_gradients.num_samples = samples
         parts = [self.tap.pending()] if self.tap.buffer else []
@@ -192,3 +230,9 @@ class StepTap:
             return [reduction for part in parts for reduction in part()]
 
         return resolve
+
+
+def _has_closure(args: Any, kwargs: Any) -> bool:
+    """Whether an optimizer's step was given one. `args` may start with the optimizer itself."""
+    given = [*args, *(kwargs or {}).values()]
+    return any(callable(value) and not isinstance(value, torch.optim.Optimizer) for value in given)

@@ -27,8 +27,8 @@ def free_port(wanted: int) -> int:
     raise SystemExit(f"tb-xai demo: no free port from {wanted} to {wanted + 49}; choose one with --port N")
 
 
-def train_both(log_dir: Path) -> None:
-    """Train the healthy and the dying run into `log_dir`, afresh."""
+def train_both(log_dir: Path, steps: int | None = None) -> None:
+    """Train the healthy and the dying run into `log_dir`, afresh; `steps` each if not as many as usual."""
     try:
         import torch
 
@@ -41,8 +41,8 @@ def train_both(log_dir: Path) -> None:
     torch.set_num_threads(1)  # the network is so small that a second thread costs more than it brings
     for name, sick in RUNS:
         shutil.rmtree(log_dir / name / "xai", ignore_errors=True)
-        progress = Progress(f"training {name!r}", STEPS)
-        accuracy = train(log_dir / name, sick, progress.tick)
+        progress = Progress(f"training {name!r}", steps or STEPS)
+        accuracy = train(log_dir / name, sick, progress.tick, steps or STEPS)
         print(f"  {name}: {accuracy:.0%} of the validation digits right", file=sys.stderr)
 
 

@@ -35,7 +35,7 @@ def make_optimizer(model: DigitsNet) -> torch.optim.Optimizer:
     return torch.optim.SGD(groups, lr=LEARNING_RATE, momentum=0.9)
 
 
-def train(log_dir: Path, sick: bool, on_step: Callable[[], None], steps: int = STEPS) -> float:
+def train(log_dir: Path, sick: bool, on_step: Callable[[], None], steps: int) -> float:
     """Train one run into `log_dir` and return its accuracy on the validation digits."""
     torch.manual_seed(0)
     train_x, train_y, probe_x, probe_y = digits()

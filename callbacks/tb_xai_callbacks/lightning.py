@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host for Lightning: `Trainer(callbacks=[ExplainCallback()])` and nothing else to configure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from tb_xai_callbacks.backends.torch import TorchObserver
+from tb_xai_callbacks.backends.torch_guard import forked_rng
+from tb_xai_callbacks.guard import LOGGER
+from tb_xai_callbacks.options import Options
+from tb_xai_callbacks.probe_set import ProbeSet, arrays_of, choose_probe, map_arrays
+from tb_xai_callbacks.recorder import Recorder
+from tb_xai_callbacks.torch_start import (
+    Start,
+    check_layer_names,
+    learning_rate,
+    numpy_of,
+    plain_loss,
+    why,
+)
+
+__all__ = ["ExplainCallback"]
+
+#: A probe is chosen from this many times as many samples, so that its classes can be balanced …
+CHOICE = 8
+#: … but never from more batches than this: reading them takes training's time.
+MOST_BATCHES = 16
+#: Keys under which a batch that is a dict has its labels.
+LABEL_KEYS = ("labels", "label", "targets", "target", "y")
+#: Keys under which such a batch has its inputs, where the model does not take keywords.
+INPUT_KEYS = ("x", "image", "images", "pixel_values", "input", "inputs")
+
+
+class ExplainCallback(Callback):
+    """Logs what the module learns while it is fitted. Training is bit-identical to a run without it.
+
+    Args:
+        log_dir: the run's directory; None: that of the trainer's TensorBoard logger, or of the trainer.
+        probe: `(inputs, labels)` or inputs; None: chosen from the validation data, else the training data.
+        **options: see `options.Options`.
+
+    Raises:
+        TypeError: for an unknown option.
+        ValueError: for an option that cannot be; from `fit`, if `target_layers` names no layer.
+    """
+
+    def __init__(
+        self, log_dir: str | os.PathLike[str] | None = None, *, probe: Any = None, **options: Any
+    ) -> None:
+        super().__init__()
+        self._log_dir = log_dir
+        self._probe = probe
+        self._options = Options.create(**options)
+        self._recorder: Recorder | None = None
+        self._observer: TorchObserver | None = None
+        self._step = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, or what another process gets, has not started."""
+        return {**self.__dict__, "_recorder": None, "_observer": None}
+
+    # ---- what Lightning calls
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Choose the probe, log the state before training."""
+        self._close(failed=True)  # an earlier `fit` that was cut off
+        if not trainer.is_global_zero:
+            return
+        check_layer_names(pl_module, self._options)
+        try:
+            self._begin(trainer, pl_module)
+        except _WrongLayer:
+            raise
+        except Exception as error:
+            if self._options.strict:
+                raise
+            LOGGER.warning("nothing is logged, training goes on: %s", why(error))
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """A batch is over; with accumulated gradients not every one is an optimiser step."""
+        if self._recorder is None or trainer.global_step == self._step:
+            return
+        self._step = trainer.global_step
+        scalars = None
+        if self._recorder.due_next():  # the step just done was observed
+            scalars = {"loss": plain_loss(outputs), "learning_rate": learning_rate(trainer.optimizers)}
+        self._recorder.after_step(self._step, scalars)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the last state and close the file."""
+        self._close(failed=False)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Training failed: write what there is."""
+        self._close(failed=True)
+
+    # ---- within
+
+    def _begin(self, trainer: Trainer, module: LightningModule) -> None:
+        with _untouched(module):
+            probe = self._choose(trainer, module)
+        start = Start(module, trainer.optimizers, self._directory(trainer), "lightning", self._options)
+        observer = start.observer(probe)
+        try:
+            recorder = start.recorder(observer, probe)
+        except ValueError as error:
+            raise _WrongLayer(str(error)) from None
+        self._observer, self._recorder = observer, recorder
+        self._step = trainer.global_step
+        recorder.start(self._step)
+
+    def _directory(self, trainer: Trainer) -> str | os.PathLike[str]:
+        directories = [getattr(logger, "log_dir", None) for logger in trainer.loggers]
+        found = [directory for directory in directories if directory]
+        return self._log_dir or (found[0] if found else trainer.log_dir or trainer.default_root_dir)
+
+    def _choose(self, trainer: Trainer, module: LightningModule) -> ProbeSet:
+        options = self._options
+        names = options.class_names
+        if self._probe is not None:
+            inputs, labels = split_batch(self._probe)
+        else:
+            loader = _probe_loader(trainer)
+            inputs, labels = _read(loader, CHOICE * options.num_samples)
+            names = names or getattr(_dataset_of(loader), "classes", None)
+        return choose_probe(inputs, labels, options.num_samples, names)
+
+    def _close(self, failed: bool) -> None:
+        recorder, self._recorder = self._recorder, None
+        observer, self._observer = self._observer, None
+        try:
+            if recorder is not None:
+                recorder.finish(self._step, failed)
+        finally:
+            if observer is not None:
+                observer.close()
+
+
+class _WrongLayer(ValueError):
+    """`target_layers` names no layer: the one error that is raised."""
+
+
+@contextmanager
+def _untouched(module: LightningModule) -> Iterator[None]:
+    """Reading data draws random numbers and may look at the module's mode."""
+    with forked_rng(module):
+        yield
+
+
+def _probe_loader(trainer: Trainer) -> Any:
+    """The first validation loader, or else the training one."""
+    for loaders in (trainer.val_dataloaders, trainer.train_dataloader):
+        if isinstance(loaders, Mapping):
+            loaders = list(loaders.values())
+        if isinstance(loaders, (list, tuple)):
+            loaders = loaders[0] if loaders else None
+        if loaders is not None:
+            return loaders
+    raise ValueError("there is neither validation nor training data to choose a probe from; give probe=")
+
+
+def _fresh(loader: Any) -> Any:
+    """A loader of our own over the same samples: no workers started, no iterator of the user's consumed.
+
+    The user's sampler may hold a generator, so a map-style dataset is read in order.
+    """
+    dataset = _dataset_of(loader)
+    if not isinstance(loader, torch.utils.data.DataLoader) or not hasattr(dataset, "__getitem__"):
+        return loader
+    size = max(int(loader.batch_size or 1), 1)
+    length = len(dataset)
+    index = np.random.default_rng(0).permutation(length).tolist()
+    return torch.utils.data.DataLoader(
+        dataset, batch_size=size, sampler=index, collate_fn=loader.collate_fn if loader.batch_size else None
+    )
+
+
+def _dataset_of(loader: Any) -> Any:
+    """The dataset behind a loader and its subsets."""
+    dataset = getattr(loader, "dataset", None)
+    return dataset
+
+
+def _read(loader: Any, most: int) -> tuple[Any, Any]:
+    """(inputs, labels or None) as numpy, of the first batches: `most` samples or a batch more."""
+    read: list[tuple[Any, Any]] = []
+    size = 0
+    for batch in islice(iter(_fresh(loader)), MOST_BATCHES):
+        read.append(split_batch(batch))
+        size += len(arrays_of(read[-1][0])[0])
+        if size >= most:
+            break
+    if not read:
+        raise ValueError("the data loader yields no batch to choose a probe from; give probe=")
+    labels = None if read[0][1] is None else np.concatenate([y for _, y in read])
+    return _joined([x for x, _ in read]), labels
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Batches of the same structure → one: concatenated array by array."""
+    columns = list(zip(*(arrays_of(part) for part in parts), strict=True))
+    joined = iter([np.concatenate(column) for column in columns])
+    return map_arrays(parts[0], lambda _: next(joined))
+
+
+def split_batch(batch: Any) -> tuple[Any, Any]:
+    """A batch → (inputs, labels or None) as numpy: (x, y), (x, …, y), (x,), x, or a dict with labels."""
+    if isinstance(batch, Mapping):
+        label = next((key for key in LABEL_KEYS if isinstance(batch.get(key), (Tensor, np.ndarray))), None)
+        rest = {key: value for key, value in batch.items() if key != label and isinstance(value, Tensor)}
+        only = next((key for key in INPUT_KEYS if key in rest), None)
+        inputs = rest[only] if only and len(rest) == 1 else rest
+        return numpy_of(inputs), None if label is None else numpy_of(batch[label])
+    if isinstance(batch, (tuple, list)) and len(batch) > 1:
+        inputs = batch[0] if len(batch) == 2 else tuple(batch[:-1])
+        labels = batch[-1]
+        return numpy_of(inputs), numpy_of(labels) if isinstance(labels, (Tensor, np.ndarray)) else None
+    return numpy_of(batch[0] if isinstance(batch, (tuple, list)) else batch), None

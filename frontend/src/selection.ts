@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the user has chosen, one signal each, mirrored in the address: the key that travels back up the walk.
+import { batch, effect, signal, type Signal } from '@preact/signals';
+import { onAddressChange, readState, writeState } from './host';
+
+interface Codec<T> {
+  read(text: string): T;
+  write(value: T): string;
+}
+
+interface Param {
+  key: string;
+  load(text: string | undefined): void;
+  text(): string | undefined;
+}
+
+const params: Param[] = [];
+
+/** A choice that lives in the address under `key`; at its default it is left out. */
+export function param<T>(key: string, initial: T, codec: Codec<T>): Signal<T> {
+  const own = signal(initial);
+  params.push({
+    key,
+    load: (text) => { own.value = text === undefined ? initial : codec.read(text); },
+    text: () => (own.value === initial ? undefined : codec.write(own.value)),
+  });
+  return own;
+}
+
+/** A text choice. */
+export function textParam(key: string, initial = ''): Signal<string> {
+  return param(key, initial, { read: (text) => text, write: (value) => value });
+}
+
+/** One of a few words; anything else reads as the default. */
+export function oneOfParam<T extends string>(key: string, allowed: readonly T[], initial: T): Signal<T> {
+  const read = (text: string): T => (allowed.includes(text as T) ? (text as T) : initial);
+  return param<T>(key, initial, { read, write: (value) => value });
+}
+
+/** A finite number; anything else reads as the default. */
+export function numberParam<T extends number | null>(key: string, initial: T): Signal<T> {
+  const read = (text: string): T => (text !== '' && Number.isFinite(Number(text)) ? (Number(text) as T) : initial);
+  return param<T>(key, initial, { read, write: String });
+}
+
+export const VIEWS = ['overview', 'explanations', 'layers', 'attention'] as const;
+export type View = (typeof VIEWS)[number];
+
+/** TensorBoard's name of the run that is shown; empty: the newest. */
+export const chosenRun = textParam('run');
+export const view = oneOfParam('view', VIEWS, 'overview');
+/** The wanted step; null follows the newest. The step shown is the nearest logged one, see `store.at`. */
+export const wantedStep = numberParam<number | null>('step', null);
+/** Index of the probe's sample. */
+export const sample = numberParam<number>('sample', 0);
+/** The layer whose explanation is shown; empty: the view's default. */
+export const layer = textParam('layer');
+export const method = textParam('method');
+/** Of the layer strips, see `metrics.ts`. */
+export const metric = textParam('metric', 'dead');
+export const colourMap = textParam('cmap');
+/** Of the heat over its image, 0 … 1. */
+export const opacity = numberParam<number>('opacity', 0.7);
+/** steps: one scale for all steps (honest, the default); image: each picture its own ("shape only"). */
+export const scaleMode = oneOfParam('scale', ['steps', 'image'] as const, 'steps');
+export const stepSpacing = oneOfParam('spacing', ['linear', 'log'] as const, 'linear');
+/** The layer or parameter whose drawer is open; empty: none. */
+export const drawerLayer = textParam('detail');
+export const stepA = numberParam<number | null>('a', null);
+export const stepB = numberParam<number | null>('b', null);
+export const sortLayers = oneOfParam('sort', ['model', 'worst'] as const, 'model');
+export const filterText = textParam('filter');
+/** Held `O`: pictures without their overlay. Not in the address. */
+export const peek = signal(false);
+
+/** Read the address into all signals. */
+export function readAddress(): void {
+  const found = readState();
+  batch(() => params.forEach((one) => one.load(found[one.key])));
+}
+
+/** All choices that differ from their default, by address key. */
+export function addressValues(): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const one of params) {
+    const text = one.text();
+    if (text !== undefined) values[one.key] = text;
+  }
+  return values;
+}
+
+/** Keep signals and address the same from now on; returns how to stop. */
+export function mirrorAddress(): () => void {
+  readAddress();
+  let timer = 0;
+  const stopWriting = effect(() => {
+    const values = addressValues();
+    clearTimeout(timer);
+    timer = window.setTimeout(() => writeState(values), 120);
+  });
+  const stopReading = onAddressChange(readAddress);
+  return () => { clearTimeout(timer); stopWriting(); stopReading(); };
+}

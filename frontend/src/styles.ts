@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts style sheets into the page as <style> elements: TensorBoard imports our script only, no links.
+
+const added = new Set<string>();
+
+/** Add a style sheet once. */
+export function addStyle(css: string): void {
+  if (added.has(css)) return;
+  added.add(css);
+  const element = document.createElement('style');
+  element.textContent = css;
+  document.head.append(element);
+}

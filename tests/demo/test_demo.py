@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo does what the README shows: one run learns, in the other a layer dies after the fault."""
+
+import io
+
+import numpy as np
+import pytest
+
+from tb_xai_callbacks.demo.progress import Progress
+from tb_xai_callbacks.demo.run import free_port, train_both
+from tb_xai_callbacks.demo.train import FAULT_STEP, FAULT_STEPS, STEPS
+from tb_xai_plugin import open_log
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    train_both(folder)
+    return open_log(folder)
+
+
+@pytest.mark.slow
+def test_the_healthy_run_has_films_and_attention(log):
+    run = log["healthy"]
+    for layer in ("relu1", "relu2"):
+        maps = run.attributions(method="grad_cam", layer=layer)
+        assert maps.heat.shape[1:] == (16, 8, 8)
+        assert len(maps.steps) >= 20
+        assert (maps.steps[0], maps.steps[-1]) == (0, STEPS)
+    weights = run.attention().weights
+    assert weights.shape[1:] == (16, 4, 64, 64)
+    np.testing.assert_allclose(weights.sum(-1), 1, atol=5e-3)
+    assert run.attributions(layer="relu2").scores[-1].mean() > 0.6
+    dead = run.layer_stats("activation").column("dead_fraction")
+    assert np.nanmax(dead) < 0.5
+
+
+@pytest.mark.slow
+def test_the_dying_run_dies_in_the_second_relu_after_the_fault(log):
+    run = log["dying"]
+    stats = run.layer_stats("activation")
+    dead = stats.column("dead_fraction")[:, stats.layers.index("relu2")]
+    before = stats.steps <= FAULT_STEP
+    after = stats.steps >= FAULT_STEP + FAULT_STEPS + 30
+    assert dead[before].max() < 0.5
+    assert dead[after].min() >= 0.9
+    alive = stats.column("dead_fraction")[:, stats.layers.index("relu1")]
+    assert alive.max() < 0.6
+
+
+@pytest.mark.slow
+def test_training_twice_does_not_mix_runs(tmp_path):
+    for _ in range(2):
+        train_both(tmp_path, steps=3)
+    assert sorted(open_log(tmp_path)) == ["dying", "healthy"]
+    assert len(list((tmp_path / "healthy" / "xai").iterdir())) == 1
+
+
+def test_progress_says_how_far_and_how_long():
+    stream = io.StringIO()
+    bar = Progress("training", 20, stream)
+    for _ in range(20):
+        bar.tick()
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 10
+    assert "50%" in lines[4]
+    assert "left" in lines[4]
+    assert "100%" in lines[-1]
+
+
+def test_a_taken_port_is_passed_over():
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_port(port) > port
