@@ -158,7 +158,7 @@ class ExplainCallback(keras.callbacks.Callback):
             self._start(observer)
         if self._recorder is not None:
             self._recorder.notice(
-                "info", "start", "the first step built the model; nothing is known of before"
+                "info", "start", "the first step built the model; what was before is not known"
             )
 
     def _observer(self) -> KerasObserver:

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 import numpy as np
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
 
 from tb_xai_callbacks.backends.torch import TorchObserver
 from tb_xai_callbacks.backends.torch_guard import forked_rng
@@ -63,6 +62,7 @@ class ExplainCallback(Callback):
         self._options = Options.create(**options)
         self._recorder: Recorder | None = None
         self._observer: TorchObserver | None = None
+        self._problems: tuple[str, ...] = ()
         self._step = 0
 
     def __getstate__(self) -> dict[str, Any]:
@@ -78,13 +78,31 @@ class ExplainCallback(Callback):
             return
         check_layer_names(pl_module, self._options)
         try:
-            self._begin(trainer, pl_module)
+            with forked_rng(pl_module):  # reading data draws random numbers
+                probe = self._choose(trainer)
+            self._begin(trainer, pl_module, probe)
         except _WrongLayer:
             raise
         except Exception as error:
             if self._options.strict:
                 raise
+            self._problems = (f"{why(error)}; the first training batch is the probe instead",)
+            LOGGER.warning("probe: %s", self._problems[0])
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Where there was no probe to be had, the first batch is one."""
+        if not self._problems or self._recorder is not None:
+            return
+        try:
+            inputs, labels = split_batch(batch)
+            options = self._options
+            probe = choose_probe(inputs, labels, options.num_samples, options.class_names)
+            self._begin(trainer, pl_module, probe)
+        except Exception as error:  # noqa: BLE001 — the second and last attempt
             LOGGER.warning("nothing is logged, training goes on: %s", why(error))
+        self._problems = ()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -108,13 +126,13 @@ class ExplainCallback(Callback):
 
     # ---- within
 
-    def _begin(self, trainer: Trainer, module: LightningModule) -> None:
-        with _untouched(module):
-            probe = self._choose(trainer, module)
+    def _begin(self, trainer: Trainer, module: LightningModule, probe: ProbeSet) -> None:
+        if type(module).forward is LightningModule.forward:
+            raise ValueError("the module has no forward(), so the probe cannot run through it; define one")
         start = Start(module, trainer.optimizers, self._directory(trainer), "lightning", self._options)
         observer = start.observer(probe)
         try:
-            recorder = start.recorder(observer, probe)
+            recorder = start.recorder(observer, probe, self._problems)
         except ValueError as error:
             raise _WrongLayer(str(error)) from None
         self._observer, self._recorder = observer, recorder
@@ -126,7 +144,7 @@ class ExplainCallback(Callback):
         found = [directory for directory in directories if directory]
         return self._log_dir or (found[0] if found else trainer.log_dir or trainer.default_root_dir)
 
-    def _choose(self, trainer: Trainer, module: LightningModule) -> ProbeSet:
+    def _choose(self, trainer: Trainer) -> ProbeSet:
         options = self._options
         names = options.class_names
         if self._probe is not None:
@@ -134,7 +152,7 @@ class ExplainCallback(Callback):
         else:
             loader = _probe_loader(trainer)
             inputs, labels = _read(loader, CHOICE * options.num_samples)
-            names = names or getattr(_dataset_of(loader), "classes", None)
+            names = names or _class_names(loader)
         return choose_probe(inputs, labels, options.num_samples, names)
 
     def _close(self, failed: bool) -> None:
@@ -152,13 +170,6 @@ class _WrongLayer(ValueError):
     """`target_layers` names no layer: the one error that is raised."""
 
 
-@contextmanager
-def _untouched(module: LightningModule) -> Iterator[None]:
-    """Reading data draws random numbers and may look at the module's mode."""
-    with forked_rng(module):
-        yield
-
-
 def _probe_loader(trainer: Trainer) -> Any:
     """The first validation loader, or else the training one."""
     for loaders in (trainer.val_dataloaders, trainer.train_dataloader):
@@ -174,23 +185,29 @@ def _probe_loader(trainer: Trainer) -> Any:
 def _fresh(loader: Any) -> Any:
     """A loader of our own over the same samples: no workers started, no iterator of the user's consumed.
 
-    The user's sampler may hold a generator, so a map-style dataset is read in order.
+    Raises:
+        ValueError: if the samples come only once, so that reading them would take them from training.
     """
-    dataset = _dataset_of(loader)
-    if not isinstance(loader, torch.utils.data.DataLoader) or not hasattr(dataset, "__getitem__"):
+    if not isinstance(loader, DataLoader):
         return loader
-    size = max(int(loader.batch_size or 1), 1)
-    length = len(dataset)
-    index = np.random.default_rng(0).permutation(length).tolist()
-    return torch.utils.data.DataLoader(
-        dataset, batch_size=size, sampler=index, collate_fn=loader.collate_fn if loader.batch_size else None
-    )
+    dataset = loader.dataset
+    batches: dict[str, Any] = {"batch_size": loader.batch_size or 16, "collate_fn": loader.collate_fn}
+    if loader.batch_size is None and loader.batch_sampler is None:
+        batches = {"batch_size": None}  # its samples are batches
+    if not isinstance(dataset, IterableDataset):
+        order = np.random.default_rng(0).permutation(len(dataset)).tolist()  # type: ignore[arg-type]
+        return DataLoader(dataset, sampler=order, **batches)
+    if isinstance(dataset, Iterator):
+        raise ValueError("the data can be read only once")
+    return DataLoader(dataset, **batches)
 
 
-def _dataset_of(loader: Any) -> Any:
-    """The dataset behind a loader and its subsets."""
+def _class_names(loader: Any) -> Any:
+    """`classes` of the dataset, also of one that subsets were taken of; None if it has none."""
     dataset = getattr(loader, "dataset", None)
-    return dataset
+    while dataset is not None and not hasattr(dataset, "classes"):
+        dataset = getattr(dataset, "dataset", None)
+    return getattr(dataset, "classes", None)
 
 
 def _read(loader: Any, most: int) -> tuple[Any, Any]:
@@ -221,7 +238,7 @@ def split_batch(batch: Any) -> tuple[Any, Any]:
         label = next((key for key in LABEL_KEYS if isinstance(batch.get(key), (Tensor, np.ndarray))), None)
         rest = {key: value for key, value in batch.items() if key != label and isinstance(value, Tensor)}
         only = next((key for key in INPUT_KEYS if key in rest), None)
-        inputs = rest[only] if only and len(rest) == 1 else rest
+        inputs: Any = rest[only] if only and len(rest) == 1 else rest
         return numpy_of(inputs), None if label is None else numpy_of(batch[label])
     if isinstance(batch, (tuple, list)) and len(batch) > 1:
         inputs = batch[0] if len(batch) == 2 else tuple(batch[:-1])

@@ -83,7 +83,12 @@ class EventFileSink:
         """Wait until everything queued so far is on disk."""
         if self._thread.is_alive():
             done = threading.Event()
-            self._queue.put((-1, 0.0, lambda: done.set() or ()))
+
+            def reached() -> Iterable[Any]:
+                done.set()
+                return ()
+
+            self._queue.put((-1, 0.0, reached))
             done.wait(timeout=60)
 
     def close(self) -> None:

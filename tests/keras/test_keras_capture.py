@@ -195,3 +195,16 @@ def test_mixed_precision_is_observed_in_float32(policy):
     assert np.abs(capture.gradients["conv2"]).max() > 0
     values = {r.signal: r.values for r in capture.statistics()}["gradient"]
     assert (values[:, LAYER_COLUMNS.index("norm")] > 0).all()
+
+
+def test_the_classes_of_pictures_are_on_the_axis_that_the_recorder_expects():
+    """A segmentation's score is the class's mean logit: its gradient is 1/HW in that channel, 0 elsewhere."""
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, chain(inputs, [layers.Conv2D(5, 3), layers.Conv2D(4, 1, name="classes")]))
+    observer, probe = observe(model, pictures()[0])
+    observer.layout()
+    capture = observer.capture(CaptureRequest(("classes",), chooser(probe, targets=2)))
+    assert capture.outputs.shape == (24, 4, 6, 6)
+    expected = np.zeros((24, 4, 6, 6))
+    expected[:, 2] = 1 / 36
+    np.testing.assert_allclose(capture.gradients["classes"], expected, atol=1e-8)

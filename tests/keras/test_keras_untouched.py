@@ -55,11 +55,8 @@ def regularised():
     return keras.Model(inputs, chain(inputs, parts))
 
 
-MODELS = {
-    **{name: FORMS[name] for name in FORMS if name != "sequential"},
-    "attention": Attending,
-    "regularised": regularised,
-}
+COMPARED = [name for name in FORMS if name != "sequential"]
+MODELS = {**FORMS, "attention": Attending, "regularised": regularised}
 
 
 def train(make, log_dir=None, **compile_options):

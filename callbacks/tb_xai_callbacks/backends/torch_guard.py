@@ -55,20 +55,14 @@ def kept_buffers(model: nn.Module) -> Iterator[None]:
         for name, buffer in module._buffers.items()
         if buffer is not None
     ]
-    versions = [_version(buffer) for _, _, buffer, _ in saved]
     try:
         yield
     finally:
-        with torch.no_grad():
-            for (module, name, buffer, value), version in zip(saved, versions, strict=True):
-                if version is None or _version(buffer) != version:
-                    buffer.copy_(value)
-                module._buffers[name] = buffer
-
-
-def _version(tensor: torch.Tensor) -> int | None:
-    """Counts the in-place changes, so that nothing need be compared on the device; None: not counted."""
-    return None if tensor.is_inference() else tensor._version
+        for module, name, buffer, value in saved:
+            # Not compared, which would wait for the device; `.data`, so that a graph that saved the buffer
+            # does not take this for a change.
+            buffer.data.copy_(value)
+            module._buffers[name] = buffer
 
 
 @contextmanager

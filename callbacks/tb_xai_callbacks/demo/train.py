@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -31,7 +32,7 @@ def make_optimizer(model: DigitsNet) -> torch.optim.Optimizer:
     """SGD with momentum; the second convolution's bias is a group of its own."""
     bias = model.conv2.bias
     rest = [parameter for parameter in model.parameters() if parameter is not bias]
-    groups = [{"params": rest}, {"params": [bias]}]
+    groups: list[dict[str, Any]] = [{"params": rest}, {"params": [bias]}]
     return torch.optim.SGD(groups, lr=LEARNING_RATE, momentum=0.9)
 
 
