@@ -7,10 +7,19 @@ import threading
 from dataclasses import replace
 
 from tb_xai_callbacks.guard import LOGGER
+from tb_xai_callbacks.options import SIGNALS, Options
 from tb_xai_plugin.records import Cost, Notice, Signal
 
 #: So that a warning repeated for ever cannot fill the log.
 MOST_NOTICES = 100
+
+
+def initial_signals(options: Options) -> tuple[Signal, ...]:
+    """Before anything is known: what was asked for waits, the rest is off."""
+    off = "not asked for: signals= leaves it out"
+    return tuple(
+        Signal(name, "waiting") if name in options.signals else Signal(name, "off", off) for name in SIGNALS
+    )
 
 
 class Journal:

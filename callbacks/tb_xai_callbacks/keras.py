@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import keras
 import numpy as np
 
-import keras
 from tb_xai_callbacks.backends.keras import NO_PROBE, KerasObserver
 from tb_xai_callbacks.backends.keras_engine import BACKENDS, engine_for, unsupported, untouched
 from tb_xai_callbacks.backends.keras_forward import build, is_built
@@ -90,6 +90,14 @@ class ExplainCallback(keras.callbacks.Callback):
             with self._guard("ExplainCallback"):
                 scalars = self._scalars(logs or {}) if self._recorder.due_next() else None
                 self._recorder.after_step(self._steps_done(), scalars)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Validation metrics come once an epoch."""
+        if self._recorder is not None:
+            with self._guard("ExplainCallback"):
+                found = {name: value for name, value in (logs or {}).items() if name.startswith("val_")}
+                numbers = {name: float(value) for name, value in found.items() if _is_number(value)}
+                self._recorder.log_scalars(self._steps_done(), numbers)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Log the last state and close the file."""

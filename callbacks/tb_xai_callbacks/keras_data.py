@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+import keras
 import numpy as np
 
-import keras
 from tb_xai_callbacks.probe_set import ProbeSet, arrays_of, map_arrays
 
 #: A probe is chosen from this many times as many samples, so that its classes can be balanced …

@@ -15,6 +15,10 @@ from tb_xai_callbacks.options import Options
 MOST_WITHOUT_BASELINE = 20
 
 
+#: Steps that come at once (Keras' `steps_per_execution`) are looked through up to this many.
+MOST_PASSED = 10_000
+
+
 class Pace:
     """Decides what is due; a due observation that the budget forbids is made up for later.
 
@@ -37,6 +41,7 @@ class Pace:
         self._since_bare = 0
         self._resumed = clock()
         self._owed: set[str] = set()
+        self._asked: dict[str, int] = {}
 
     def pause(self, armed: bool) -> None:
         """A training step just ended."""
@@ -74,7 +79,10 @@ class Pace:
         return self._due("explanations", self.explain, step, journal)
 
     def _due(self, name: str, due: schedule.Schedule, step: int, journal: Journal) -> bool:
-        fresh = due(step)
+        # steps may come several at a time: what lay between counts
+        last = self._asked.get(name, step - 1)
+        fresh = any(due(passed) for passed in range(max(last + 1, step - MOST_PASSED), step + 1))
+        self._asked[name] = step
         if not fresh and name not in self._owed:
             return False
         if self.budget.allows(journal.mean_cost(name)):

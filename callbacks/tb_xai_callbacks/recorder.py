@@ -14,14 +14,14 @@ from typing import Any
 from tb_xai_callbacks import schedule
 from tb_xai_callbacks.backends import Capture, CaptureRequest, Layout, Observer, Pending, TargetLayer
 from tb_xai_callbacks.guard import LOGGER, Guard, sentence
-from tb_xai_callbacks.journal import Journal
+from tb_xai_callbacks.journal import Journal, initial_signals
 from tb_xai_callbacks.options import SIGNALS, Options
 from tb_xai_callbacks.pace import Pace
 from tb_xai_callbacks.probe_set import ProbeSet
 from tb_xai_callbacks.probes import attention, attribution, layer_stats
 from tb_xai_callbacks.sink import EventFileSink
 from tb_xai_callbacks.targets import resolve_targets
-from tb_xai_plugin.records import LayerTable, RunStatus, Scalars, Signal
+from tb_xai_plugin.records import LayerTable, RunStatus, Scalars
 
 #: Which signal of the options a reduction belongs to.
 SIGNAL_OF = {
@@ -60,7 +60,7 @@ class Recorder:
         self.host = host
         self.options = options
         self.step = 0
-        self.journal = Journal(_initial_signals(options))
+        self.journal = Journal(initial_signals(options))
         self.guard = Guard(options.strict, self._probe_failed)
         self.pace = Pace(options)
         self._log_dir = log_dir
@@ -130,6 +130,11 @@ class Recorder:
         self.snapshot(step)
         self._observe_now(step)
 
+    def log_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
+        """Log numbers that come at times of their own, such as a validation loss at the end of an epoch."""
+        if self._sink is not None and not self._finished and scalars:
+            self._put_scalars(step, dict(scalars))
+
     def notice(self, level: str, subject: str, message: str) -> None:
         """Tell the user something: in the tab, and in Python's log if it is no mere information."""
         self.journal.notice(level, subject, message, self.step)
@@ -163,7 +168,9 @@ class Recorder:
 
     def _arm_if_due(self, step: int) -> None:
         self._armed = False
-        if self._layout.table.layers and self.pace.log_due(step, self.journal):
+        # what is observed on the probe is known after the step and belongs to the step that follows
+        label = step if self.observer.observes_training else step + 1
+        if self._layout.table.layers and self.pace.log_due(label, self.journal):
             with self.guard("training statistics"):
                 self.observer.arm()
                 self._armed = True
@@ -221,7 +228,9 @@ class Recorder:
             return CaptureRequest(attention=attend, statistics=statistics)
         return CaptureRequest(
             layers=tuple(target.name for target in self.targets),
-            choose=lambda outputs: attribution.choose(outputs, self.options, probe),
+            choose=lambda outputs: attribution.choose(
+                outputs, self.options, probe, self._layout.sigmoid_output
+            ),
             attention=attend,
             statistics=statistics,
         )
@@ -334,13 +343,6 @@ _SIGNALS_OF_PROBE = {
     "attention": ("attention",),
     "training statistics": ("activations", "gradients", "weights"),
 }
-
-
-def _initial_signals(options: Options) -> tuple[Signal, ...]:
-    off = "not asked for: signals= leaves it out"
-    return tuple(
-        Signal(name, "waiting") if name in options.signals else Signal(name, "off", off) for name in SIGNALS
-    )
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, float]:

@@ -103,3 +103,9 @@ def test_one_step_is_left_alone_to_learn_what_a_bare_one_takes():
         pace.resume()
     assert 1 <= armed.count(False) <= 3
     assert Pace(Options(log_every_n_steps=1, max_overhead=None), clock).log_due(0, journal)
+
+
+def test_steps_that_come_several_at_a_time_miss_nothing():
+    pace = Pace(Options(explain_every_n_steps=10, max_overhead=None), Clock())
+    journal = Journal(())
+    assert [step for step in range(4, 60, 4) if pace.explain_due(step, journal)] == [12, 20, 32, 40, 52]

@@ -3,11 +3,11 @@
 
 from collections import defaultdict
 
+import keras
 import numpy as np
+from keras import layers
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-import keras
-from keras import layers
 from tb_xai_callbacks.backends.keras import KerasObserver
 from tb_xai_callbacks.backends.keras_forward import build, is_built
 from tb_xai_callbacks.options import Options

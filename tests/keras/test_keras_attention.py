@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attention on the probe equals softmax of QKᵀ with the model's own mask; token models are maps too."""
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 from keras_models import chooser, observe
 
-import keras
-from keras import layers
 from tb_xai_callbacks.backends import CaptureRequest
 from tb_xai_callbacks.measure.cam import tokens_to_map
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the observer sees of a model: closed forms and slow references, for every model form."""
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 from keras_models import FORMS, chain, chooser, functional, layer_of, observe, pictures, weights_of
 
-import keras
-from keras import layers
 from tb_xai_callbacks.backends import CaptureRequest
 from tb_xai_callbacks.measure.cam import grad_cam
 from tb_xai_callbacks.measure.statistics import layer_row, live_counts

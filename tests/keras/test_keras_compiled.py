@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """TensorFlow's compiled train functions: not traced again, and watched as well under XLA as without."""
 
+import keras
 import pytest
 import tensorflow as tf
+from keras import layers
 from keras_models import functional, pictures, read_log
 
-import keras
-from keras import layers
 from tb_xai_callbacks.keras import ExplainCallback
 
 OPTIONS = {"num_samples": 6, "log_every_n_steps": 1, "max_overhead": None, "strict": True}

@@ -3,12 +3,12 @@
 
 import logging
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 from keras_models import FORMS, functional, pictures, read_log
 
-import keras
-from keras import layers
 from tb_xai_callbacks.backends.keras import KerasObserver
 from tb_xai_callbacks.keras import ExplainCallback
 

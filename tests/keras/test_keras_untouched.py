@@ -3,12 +3,12 @@
 
 import random
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 from keras_models import FORMS, Subclassed, chain, pictures
 
-import keras
-from keras import layers
 from tb_xai_callbacks.keras import ExplainCallback
 
 STEPS, BATCH = 50, 8

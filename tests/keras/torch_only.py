@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What only the torch backend has: gradients left lying, module modes. Run by `test_keras_on_torch.py`."""
 
+import keras
 import numpy as np
 import torch
+from keras import layers
 from keras_models import chooser, functional, observe, pictures, read_log
 
-import keras
-from keras import layers
 from tb_xai_callbacks.backends import CaptureRequest
 from tb_xai_callbacks.keras import ExplainCallback
 from tb_xai_callbacks.measure.cam import grad_cam

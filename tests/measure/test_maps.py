@@ -79,6 +79,13 @@ def test_two_classes_with_one_output():
     np.testing.assert_allclose(got.scores, [1 / (1 + np.exp(-2)), 1 - 1 / (1 + np.e)], rtol=1e-5)
 
 
+def test_a_sigmoid_output_is_a_probability_already():
+    got = targets.select(np.array([[0.9]], np.float32), labels=np.array([1]), sigmoid=True)
+    assert got.scores[0] == np.float32(0.9)
+    small_logit = targets.select(np.array([[0.9]], np.float32), labels=np.array([1]))
+    np.testing.assert_allclose(small_logit.scores, 1 / (1 + np.exp(-0.9)), rtol=1e-6)
+
+
 def test_regression_explains_the_value():
     got = targets.select(np.array([[2.0], [-1.0]], np.float32))
     assert not got.probabilities

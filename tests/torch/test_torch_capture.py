@@ -14,11 +14,10 @@ from tb_xai_callbacks.backends.torch import TorchObserver
 from tb_xai_callbacks.measure.cam import grad_cam
 from tb_xai_callbacks.measure.targets import select
 from tb_xai_callbacks.probe_set import choose_probe
-from tb_xai_callbacks.probes.attribution import Choice
 
 
 def chooser(target):
-    return lambda outputs: Choice(**vars(select(outputs, target, None, False)))
+    return lambda outputs: select(outputs, target)
 
 
 def heat(model, inputs, layers, target=0, **options):

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from tb_xai_callbacks.measure.targets import Selection
 from tb_xai_plugin.records import LayerTable
 
 
@@ -35,6 +36,7 @@ class Layout:
 
     `candidates` are all layers with a spatial output in execution order; `auto` the one that
     `target_layers="auto"` means (None: no spatial layer, `no_target_reason` says why).
+    `sigmoid_output` says that what `capture` hands over went through a sigmoid already.
     """
 
     table: LayerTable
@@ -44,22 +46,7 @@ class Layout:
     attention_layers: tuple[str, ...] = ()
     no_attention_reason: str = ""
     call_counts: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What to explain: the score of a sample is the sum of outputs × `cotangent`.
-
-    `cotangent` has the shape of the outputs [n, …]. The rest goes into the record as it is:
-    targets int [n], scores float [n], predictions int [n], prediction_scores float [n].
-    """
-
-    cotangent: np.ndarray
-    targets: np.ndarray
-    scores: np.ndarray
-    predictions: np.ndarray
-    prediction_scores: np.ndarray
-    probabilities: bool
+    sigmoid_output: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +54,7 @@ class CaptureRequest:
     """What one probe pass is to bring: one forward pass, and one backward pass if `layers` is not empty."""
 
     layers: tuple[str, ...] = ()
-    choose: Callable[[np.ndarray], Choice] | None = None
+    choose: Callable[[np.ndarray], Selection] | None = None
     attention: bool = False
     statistics: bool = False
 
@@ -101,7 +88,7 @@ class Capture:
     """
 
     outputs: np.ndarray
-    choice: Choice | None = None
+    choice: Selection | None = None
     activations: dict[str, np.ndarray] = field(default_factory=dict)
     gradients: dict[str, np.ndarray] = field(default_factory=dict)
     attention: dict[str, np.ndarray] = field(default_factory=dict)

@@ -12,15 +12,16 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+import keras
 import numpy as np
 
-import keras
-from tb_xai_callbacks.backends import Capture, CaptureRequest, Choice, Layout, Pending, Reduction
+from tb_xai_callbacks.backends import Capture, CaptureRequest, Layout, Pending, Reduction
 from tb_xai_callbacks.backends import keras_statistics as statistics
 from tb_xai_callbacks.backends.keras_engine import Pull, engine_for, to_numpy
 from tb_xai_callbacks.backends.keras_forward import ProbePass, ProbeRunner, logits_of
 from tb_xai_callbacks.backends.keras_layout import ModelMap, read_calls, without_probe
 from tb_xai_callbacks.backends.keras_taps import named_layers
+from tb_xai_callbacks.measure.targets import Selection
 from tb_xai_callbacks.options import SIGNALS
 from tb_xai_callbacks.probe_set import ProbeSet
 from tb_xai_plugin.records import PROBE, TRAINING_BATCH
@@ -167,7 +168,7 @@ class KerasObserver:
         return _channels_first(to_numpy(passed.logits).astype(np.float32), self._output_is_channels_last())
 
     def _explained(
-        self, passed: ProbePass, pull: Pull, choice: Choice, layers: Sequence[str]
+        self, passed: ProbePass, pull: Pull, choice: Selection, layers: Sequence[str]
     ) -> dict[str, np.ndarray]:
         """Gradients of the chosen scores at the layers: one vector-Jacobian product for all."""
         if passed.output is None:

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
+import keras
 import numpy as np
 from keras.src.backend.common import global_state
 from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
-
-import keras
 
 #: Marks a tensor as one to differentiate with respect to; the tensor it returns goes on in its place.
 Watch = Callable[[Any], Any]

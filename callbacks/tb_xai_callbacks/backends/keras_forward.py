@@ -9,9 +9,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
 import numpy as np
 
-import keras
 from tb_xai_callbacks.backends.keras_engine import Engine, Watch, to_numpy, untouched
 from tb_xai_callbacks.backends.keras_layout import Call
 from tb_xai_callbacks.backends.keras_taps import (

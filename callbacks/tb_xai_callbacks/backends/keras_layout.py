@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+
 from tb_xai_callbacks.backends import Layout, TargetLayer
 from tb_xai_callbacks.backends.keras_taps import ATTENTION_TYPES, NamedLayer
 from tb_xai_plugin.records import Layer, LayerTable, Parameter

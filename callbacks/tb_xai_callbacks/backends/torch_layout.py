@@ -316,12 +316,15 @@ def make_layout(
     sizes = [(name, weights.shape[-2:]) for name, weights in attention.items()]
     square = [(name, keys) for name, (queries, keys) in sizes if queries == keys]
     auto = token_target(run, square, last) or (maps[-1] if maps else None)
+    table = layer_table(model, run, axes, last, updated)
+    head = table.layers[-1] if table.layers else None
     return Layout(
-        table=layer_table(model, run, axes, last, updated),
+        table=table,
         candidates=(*maps, *([auto] if auto and auto not in maps else [])),
         auto=auto,
         no_target_reason="" if auto else "no layer's output has rows and columns, so there is no map to draw",
         attention_layers=tuple(attention),
         no_attention_reason="" if attention else NO_ATTENTION,
         call_counts={item.name: item.calls for item in run.executions.values()},
+        sigmoid_output=head is not None and "sigmoid" in (head.type.lower(), head.activation),
     )

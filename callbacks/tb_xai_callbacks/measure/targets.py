@@ -15,7 +15,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Selection:
-    """The explained score per sample; see `backends.Choice` for the fields."""
+    """What to explain: the score of a sample is the sum of its outputs × `cotangent`.
+
+    `cotangent` has the shape of the outputs [n, …]. The rest goes into the record as it is: targets int
+    [n], scores float [n], predictions int [n], prediction_scores float [n].
+    """
 
     cotangent: np.ndarray
     targets: np.ndarray
@@ -85,12 +89,17 @@ def select_class(
 
 
 def select_binary(
-    outputs: np.ndarray, targets: str | Sequence[int] | int, labels: np.ndarray | None
+    outputs: np.ndarray,
+    targets: str | Sequence[int] | int,
+    labels: np.ndarray | None,
+    sigmoid: bool,
 ) -> Selection:
-    """Outputs [n] or [n 1] of a two-class model: the logit, negated where class 0 is explained."""
+    """Outputs [n] or [n 1] of a two-class model: the logit, negated where class 0 is explained.
+
+    `sigmoid` says that the outputs are the probabilities of class 1 already.
+    """
     flat = outputs.reshape(len(outputs))
-    inside = bool(((flat >= 0) & (flat <= 1)).all())
-    positive = flat if inside else 1 / (1 + np.exp(-np.clip(flat, -60, 60)))
+    positive = flat if sigmoid else 1 / (1 + np.exp(-np.clip(flat, -60, 60)))
     predicted = (positive > 0.5).astype(np.int64)
     chosen = _wanted(targets, labels, predicted)
     if not np.isin(chosen, (0, 1)).all():
@@ -126,14 +135,18 @@ def select(
     targets: str | Sequence[int] | int = "predicted",
     labels: np.ndarray | None = None,
     regression: bool = False,
+    sigmoid: bool = False,
 ) -> Selection:
     """Outputs [n, …] -> what to explain of each sample.
 
     `targets` is "predicted", "label" (needs labels), a class, or a class per sample. `regression` says
-    that the probe's targets are values. Raises ValueError with a sentence for classes out of range.
+    that the probe's targets are values, `sigmoid` that a single output is a probability already. Raises
+    ValueError with a sentence for classes out of range.
     """
     outputs = np.asarray(outputs, dtype=np.float32)
     single = outputs.ndim == 1 or (outputs.ndim == 2 and outputs.shape[1] == 1)
     if regression or (single and labels is None and isinstance(targets, str)):
         return select_value(outputs)
-    return (select_binary if single else select_class)(outputs, targets, labels)
+    if single:
+        return select_binary(outputs, targets, labels, sigmoid)
+    return select_class(outputs, targets, labels)

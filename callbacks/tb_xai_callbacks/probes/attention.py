@@ -15,7 +15,7 @@ MOST_BYTES = 1 << 20
 
 
 def observe(attention: dict[str, np.ndarray], probe: str) -> Iterator[Attention | HeadStats]:
-    """An Attention per layer, pooled to 64×64 and cut to its share of `MOST_BYTES`, and one HeadStats of them all."""
+    """An Attention per layer, pooled to 64×64 and cut to its share of `MOST_BYTES`; one HeadStats of all."""
     heads = {}
     for layer, weights in attention.items():
         entropy = head_entropy(weights)

@@ -7,18 +7,19 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tb_xai_callbacks.backends import Capture, Choice, TargetLayer
+from tb_xai_callbacks.backends import Capture, TargetLayer
 from tb_xai_callbacks.measure.attention import pool_heat
 from tb_xai_callbacks.measure.cam import grad_cam, tokens_to_map
-from tb_xai_callbacks.measure.targets import select
+from tb_xai_callbacks.measure.targets import Selection, select
 from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe_set import ProbeSet
 from tb_xai_plugin.records import Attribution
 
 
-def choose(outputs: np.ndarray, options: Options, probe: ProbeSet) -> Choice:
+def choose(outputs: np.ndarray, options: Options, probe: ProbeSet, sigmoid: bool) -> Selection:
     """What to explain of the model's outputs [n, …] on the probe (`measure.targets.select`)."""
-    return Choice(**vars(select(outputs, options.targets, probe.labels, probe.targets is not None)))
+    regression = probe.targets is not None
+    return select(outputs, options.targets, probe.labels, regression, sigmoid)
 
 
 def _as_map(array: np.ndarray, target: TargetLayer) -> np.ndarray:

@@ -1,5 +1,110 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stub.
+// Every layer's strip with its value now: which one is dead, exploding, saturated?
+import { useSignal } from '@preact/signals';
+import { useCallback, useMemo } from 'preact/hooks';
+import type { Series } from '../api';
+import type { Surface } from '../draw/canvas';
+import { drawStrip } from '../draw/strip';
+import type { Theme } from '../draw/theme';
+import { formatValue, metricOf, valueAt, type Metric } from '../metrics';
+import { drawerLayer, filterText, metric as chosenMetric, sortLayers, stepSpacing } from '../selection';
+import { at, layerTable, run, series, step } from '../store';
+import { addStyle } from '../styles';
+import css from '../styles/layers.css?inline';
+import { openLayer } from './overview';
+import { Async, Empty, Missing, Picture, Shown } from './parts';
+import { layerOfRow, Legend, MetricPicker, sourceNote, stripModel, StripTable, type StripModel } from './strips';
+
+addStyle(css);
+
+const ROW = 22;
+
 export function Layers() {
-  return <p>Layers</p>;
+  const metric = metricOf(chosenMetric.value);
+  const asTable = useSignal(false);
+  return (
+    <section aria-labelledby="layers-title">
+      <div class="card-head">
+        <h1 id="layers-title">Layers</h1>
+        <MetricPicker />
+        <label class="picker"><span class="soft">sort</span>{' '}
+          <select value={sortLayers.value} onChange={(event) => { sortLayers.value = event.currentTarget.value as 'model' | 'worst'; }}>
+            <option value="model">as in the model</option>
+            <option value="worst">{metric.kind === 'share' || !metric.lowIsBad ? 'highest first' : 'lowest first'}</option>
+          </select>
+        </label>
+        <label class="picker"><span class="unseen">Filter by name</span>
+          <input type="search" placeholder="filter by name" value={filterText.value} onInput={(event) => { filterText.value = event.currentTarget.value; }} />
+        </label>
+        <span class="spring" />
+        <button type="button" class="toggle" aria-pressed={asTable.value} onClick={() => { asTable.value = !asTable.value; }}>View as table</button>
+      </div>
+      <p class="soft">{metric.meaning}</p>
+      <Async resource={series(run.value, metric.signal, metric.column)} what={metric.label} height={320}>
+        {(found) => {
+          if (!found) return <Missing signal={signalWord(metric)} />;
+          if (found.firstSteps.length === 0) return <Empty title={`No ${metric.label} yet.`} />;
+          return asTable.value ? <StripTable metric={metric} series={found} /> : <LayerRows metric={metric} found={found} />;
+        }}
+      </Async>
+    </section>
+  );
+}
+
+/** The recorder's name of the signal that a metric comes from. */
+function signalWord(metric: Metric): string {
+  if (metric.signal === 'activation') return 'activations';
+  return metric.signal === 'weight' ? 'weights' : 'gradients';
+}
+
+/** Row numbers in the chosen order that match the filter. */
+export function orderRows(names: readonly string[], values: ArrayLike<number>, sort: 'model' | 'worst', filter: string): number[] {
+  const wanted = filter.trim().toLowerCase();
+  const rows = names.flatMap((name, i) => (name.toLowerCase().includes(wanted) ? [i] : []));
+  if (sort === 'model') return rows;
+  const size = (i: number): number => (Number.isNaN(values[i]!) ? -1 : Math.abs(values[i]!));
+  return rows.sort((a, b) => size(b) - size(a));
+}
+
+function LayerRows({ metric, found }: { metric: Metric; found: Series }) {
+  const spacing = stepSpacing.value;
+  const model = useMemo(() => stripModel(metric, found, spacing), [metric, found, spacing]);
+  const shown = at(found.firstSteps) ?? 0;
+  const values = found.names.map((_, row) => valueAt(metric, found, row, shown));
+  const rows = orderRows(found.names, values, sortLayers.value, filterText.value);
+  const table = layerTable(run.value).loaded.value.value?.record;
+  return (
+    <>
+      <div class="strip-foot soft">
+        <Legend metric={metric} scale={model.scale} /><span>{sourceNote(found)}</span>
+        <span>{rows.length} of {found.names.length} rows</span><Shown wanted={step.value} shown={shown} />
+      </div>
+      {rows.length === 0 && <Empty title={`No layer’s name contains “${filterText.value}”.`} />}
+      <div class="layer-rows">
+        {rows.map((row) => {
+          const name = found.names[row]!;
+          const kind = table?.layers.find((one) => one.name === name);
+          return <LayerRow key={name} name={name} type={kind?.type ?? ''} calls={kind?.calls ?? 1} model={model} row={row} shown={shown}
+            value={formatValue(metric.kind, values[row]!)} label={metric.label} open={drawerLayer.value === layerOfRow(name, table?.parameters ?? [])} />;
+        })}
+      </div>
+      {table && table.neverExecuted.length > 0 && <p class="soft">Never executed by the forward pass: {table.neverExecuted.join(', ')}.</p>}
+    </>
+  );
+}
+
+interface RowProps { name: string; type: string; calls: number; model: StripModel; row: number; shown: number; value: string; label: string; open: boolean }
+
+function LayerRow({ name, type, calls, model, row, shown, value, label, open }: RowProps) {
+  const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => drawStrip(context, {
+    rows: [model.rows[row]!], firstSteps: model.firstSteps, scale: model.steps, map: model.scale.map, marks: [{ step: shown }], rowHeight: ROW - 4,
+  }, surface, theme), [model, row, shown]);
+  return (
+    <div class={`layer-row${open ? ' open' : ''}`}>
+      <button type="button" class="strip-name" aria-label={`Open ${name}`} onClick={() => openLayer(name)}>{name}</button>
+      <span class="soft layer-type" title={calls > 1 ? `One forward pass runs this layer ${calls} times; the last call is shown.` : undefined}>{type}{calls > 1 && ` ×${calls}`}</span>
+      <Picture height={ROW - 4} draw={draw} label={`${label} of ${name} over the steps; ${value} at step ${shown}`} onClick={() => openLayer(name)} />
+      <span class="layer-value">{value}</span>
+    </div>
+  );
 }

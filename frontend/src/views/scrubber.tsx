@@ -9,6 +9,7 @@ import { allSteps, at, following, snapshotSteps, statisticSteps, step, viewSteps
 import { formatStep, nearestStep, parseStep, stepScale } from '../steps';
 import type { Surface } from '../draw/canvas';
 import type { Theme } from '../draw/theme';
+import { Icon } from './icons';
 import { Picture, Shown } from './parts';
 
 const INSET = 8;
@@ -16,11 +17,11 @@ const INSET = 8;
 export function Scrubber() {
   return (
     <div class="header-row scrubber-row">
-      <button type="button" class="icon" aria-label="First step" title="First step (Home)" onClick={goFirst}>⏮</button>
+      <button type="button" class="icon" aria-label="First step" title="First step (Home)" onClick={goFirst}><Icon name="first" /></button>
       <button type="button" class="icon" aria-label={playing.value ? 'Stop' : 'Play'} title="Play the film (Space)" onClick={togglePlay}>
-        {playing.value ? '⏸' : '▶'}
+        <Icon name={playing.value ? 'stop' : 'play'} />
       </button>
-      <button type="button" class="icon" aria-label="Newest step" title="Newest step, and follow (End)" onClick={follow}>⏭</button>
+      <button type="button" class="icon" aria-label="Newest step" title="Newest step, and follow (End)" onClick={follow}><Icon name="newest" /></button>
       <StepField />
       <Track />
       <button type="button" class="toggle" aria-pressed={stepSpacing.value === 'log'} title="Space the steps by their logarithm: early training gets more room"

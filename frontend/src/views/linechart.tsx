@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only user of uPlot: lines over steps. Replace it here and nowhere else.
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import plotCss from 'uplot/dist/uPlot.min.css?inline';
+import type { Theme } from '../draw/theme';
+import { formatValue } from '../metrics';
+import { formatStep } from '../steps';
+import { addStyle } from '../styles';
+import { theme } from '../theme';
+
+addStyle(plotCss);
+
+export interface Line {
+  name: string;
+  values: ArrayLike<number>;
+}
+
+interface ChartProps {
+  /** The finding in words. */
+  label: string;
+  steps: readonly number[];
+  lines: readonly Line[];
+  log: boolean;
+  /** Marked by a vertical line. */
+  step: number;
+}
+
+const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
+
+/** Lines told apart by colour and dash; the legend shows the values under the pointer. */
+export function LineChart({ label, steps, lines, log, step }: ChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const marked = useRef(step);
+  marked.current = step;
+  const colours = theme.value;
+  useLayoutEffect(() => {
+    const data = [steps.slice(), ...lines.map((line) => Array.from(line.values, (value) => (Number.isFinite(value) && (!log || value > 0) ? value : null)))];
+    const made = new uPlot(options(lines, log, colours, place.current!.clientWidth || 400, marked), data as uPlot.AlignedData, place.current!);
+    plot.current = made;
+    return () => made.destroy();
+  }, [steps, lines, log, colours]);
+  useEffect(() => plot.current?.redraw(false), [step]);
+  return <div class="chart" role="img" aria-label={label} ref={place} />;
+}
+
+function options(lines: readonly Line[], log: boolean, colours: Theme, width: number, marked: { current: number }): uPlot.Options {
+  const axis = { stroke: colours.soft, font: '11px Roboto, sans-serif', grid: { stroke: colours.line, width: 1 }, ticks: { stroke: colours.line, width: 1, size: 4 } };
+  const palette = [colours.lineA, colours.lineB, colours.soft, colours.ink];
+  return {
+    width, height: 132, padding: [8, 8, 0, 0],
+    cursor: { points: { size: 5 }, drag: { x: false, y: false } },
+    legend: { show: true },
+    scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
+    axes: [
+      { ...axis, size: 24, values: (_, splits) => splits.map((one) => formatStep(one)) },
+      { ...axis, size: 58, values: (_, splits) => splits.map((one) => (one === null ? '' : formatValue('log', one))) },
+    ],
+    series: [
+      { label: 'step', value: (_, one) => (one === null ? '–' : formatStep(one)) },
+      ...lines.map((line, i) => ({
+        label: line.name, stroke: palette[i % palette.length]!, width: 1.5, dash: DASHES[Math.floor(i / palette.length) % DASHES.length]!,
+        points: { show: false }, spanGaps: true, value: (_: uPlot, one: number | null) => (one === null ? '–' : formatValue('log', one)),
+      })),
+    ],
+    hooks: { draw: [(self) => drawMark(self, marked.current, colours)] },
+  };
+}
+
+function drawMark(self: uPlot, step: number, colours: Theme): void {
+  const x = Math.round(self.valToPos(step, 'x', true));
+  const { top, height } = self.bbox;
+  self.ctx.fillStyle = colours.accent;
+  self.ctx.fillRect(x, top, 1, height);
+}
