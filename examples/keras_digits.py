@@ -3,10 +3,10 @@
 
 import sys
 
+import keras
 import numpy as np
 from sklearn.datasets import load_digits
 
-import keras
 from tb_xai_callbacks.keras import ExplainCallback
 
 log_dir = sys.argv[1] if len(sys.argv) > 1 else "runs/keras"

@@ -7,9 +7,10 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from sklearn.datasets import load_digits
-from tb_xai_callbacks.lightning import ExplainCallback
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+
+from tb_xai_callbacks.lightning import ExplainCallback
 
 
 class Digits(LightningModule):

@@ -85,7 +85,10 @@ class EventFileSink:
             done = threading.Event()
 
             def reached() -> Iterable[Any]:
-                done.set()
+                try:
+                    self._file.flush()
+                finally:
+                    done.set()
                 return ()
 
             self._queue.put((-1, 0.0, reached))

@@ -22,7 +22,8 @@ def main() -> int:
         command = ["npx", "vite", "build", "--outDir", folder, "--emptyOutDir", "--logLevel", "warn"]
         subprocess.run(command, cwd=FRONTEND, check=True)
         made, committed = contents(Path(folder)), contents(COMMITTED)
-    different = sorted(name for name in made.keys() | committed.keys() if made.get(name) != committed.get(name))
+    names = made.keys() | committed.keys()
+    different = sorted(name for name in names if made.get(name) != committed.get(name))
     if different:
         print(f"the committed tab is not what its sources build: {', '.join(different)}; run `make frontend`")
         return 1
