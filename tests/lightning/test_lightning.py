@@ -164,7 +164,7 @@ class Once(IterableDataset):
 
 def test_a_stream_is_not_consumed(tmp_path, caplog):
     options = {**ALL, "strict": False}
-    model, _ = fit(tmp_path, ExplainCallback(**options), data=Once(), validation=False)
+    model, _ = fit(tmp_path, ExplainCallback(**options), data=Once(), validation=False, max_epochs=1)
     assert len(model.losses) == 5
     assert "first training batch is the probe" in caplog.text
     assert open_log(tmp_path)["."].attributions(method="grad_cam").steps.tolist()[0] == 0

@@ -23,8 +23,13 @@ from tb_xai_plugin.records import EXPONENTS, MIN_EXPONENT
 MOMENTS = 8
 #: Sign and exponent are the top 9 bits of a float32; counts of +0.0 and -0.0 follow them.
 RAW_BINS = 512
+NEGATIVE_ZERO = -(2**31)
 #: Beyond these magnitudes squares leave the range of float32.
 LARGE, SMALL = 1e15, 1e-12
+#: A variance that is less than this share of the squared mean is not computed as a difference.
+SPREAD = 0.1
+#: Values that stay in the processor's cache while they are counted.
+CHUNK = 1 << 17
 #: Gates that are never exactly zero: units are alive beyond this.
 ALIVE = 1e-5
 GATES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -51,8 +56,10 @@ def _quick_moments(x: Tensor) -> Tensor | None:
     largest = max(abs(low), abs(high))
     if not (largest == 0 or SMALL < largest < LARGE):  # also NaN and infinity
         return None
-    variance, mean = (float(part) for part in torch.var_mean(x, correction=0))
-    norm = (x.numel() * (variance + mean * mean)) ** 0.5
+    mean, norm = float(x.mean()), float(torch.linalg.vector_norm(x))
+    variance = norm * norm / x.numel() - mean * mean
+    if variance < SPREAD * mean * mean:  # too little is left of the difference
+        variance = float(torch.var(x, correction=0))
     return torch.tensor([mean, variance**0.5, low, high, norm], dtype=torch.float64)
 
 
@@ -70,16 +77,28 @@ def _careful_moments(x: Tensor) -> Tensor:
 
 
 def raw_counts(values: Tensor) -> Tensor:
-    """Float32 [m] -> int64 [514]: how often each sign and exponent occurs, then the two kinds of zero."""
+    """Float32 [m] -> int64 [514]: how often each sign and exponent occurs, then +0.0 and -0.0."""
     bits = values.contiguous().view(torch.int32)
-    index = (bits >> 23) + 256  # arithmetic shift: negative numbers come first
-    if index.device.type == "cpu":
-        counts = torch.bincount(index, minlength=RAW_BINS)
-    else:  # bincount waits for the device to learn its length
-        counts = torch.histc(index, bins=RAW_BINS, min=0, max=RAW_BINS - 1).long()
-    zeros = (values == 0).sum()
-    negative = (bits == -(2**31)).sum()
-    return torch.cat([counts, torch.stack([zeros - negative, negative])])
+    if bits.device.type == "cpu":
+        return _raw_counts_on_cpu(bits)
+    # Not bincount, which waits for the device to learn its length.
+    counts = torch.histc((bits >> 23) + 256, bins=RAW_BINS, min=0, max=RAW_BINS - 1).long()
+    return torch.cat([counts, torch.stack([(bits == 0).sum(), (bits == NEGATIVE_ZERO).sum()])])
+
+
+def _raw_counts_on_cpu(bits: Tensor) -> Tensor:
+    """In chunks, and looking for zeros only where the exponents say that there may be some."""
+    counts = torch.zeros(RAW_BINS + 2, dtype=torch.int64)
+    buffer = torch.empty(min(CHUNK, len(bits)), dtype=torch.int32)
+    for chunk in bits.split(CHUNK):
+        index = torch.bitwise_right_shift(chunk, 23, out=buffer[: len(chunk)])
+        index += 256  # an arithmetic shift: negative numbers come first
+        counts[:RAW_BINS] += torch.bincount(index, minlength=RAW_BINS)
+    if counts[256]:
+        counts[RAW_BINS] = (bits == 0).sum()
+    if counts[0]:
+        counts[RAW_BINS + 1] = (bits == NEGATIVE_ZERO).sum()
+    return counts
 
 
 def fold_counts(raw: np.ndarray) -> np.ndarray:

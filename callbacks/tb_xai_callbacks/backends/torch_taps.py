@@ -186,7 +186,8 @@ class StepTap:
             change = torch._foreach_norm(torch._foreach_sub(now, before))
             size = torch._foreach_norm(before)
             for row, moved, norm in zip(rows, change, size, strict=True):
-                self.weights.add_extra(row, moved.double() / norm.double().clamp_min(1e-30))
+                ratio = moved.double() / norm.double()
+                self.weights.add_extra(row, torch.where(norm == 0, torch.nan, ratio))
 
     def _rows_of(self, optimizer: torch.optim.Optimizer) -> list[int]:
         found = [self._row_of.get(id(p)) for group in optimizer.param_groups for p in group["params"]]

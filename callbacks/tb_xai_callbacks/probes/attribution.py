@@ -16,7 +16,7 @@ from tb_xai_callbacks.probe_set import ProbeSet
 from tb_xai_plugin.records import Attribution
 
 
-def choose(outputs: np.ndarray, options: Options, probe: ProbeSet, sigmoid: bool) -> Selection:
+def choose(outputs: np.ndarray, options: Options, probe: ProbeSet, sigmoid: bool = False) -> Selection:
     """What to explain of the model's outputs [n, …] on the probe (`measure.targets.select`)."""
     regression = probe.targets is not None
     return select(outputs, options.targets, probe.labels, regression, sigmoid)
