@@ -170,7 +170,8 @@ class Recorder:
         self._armed = False
         # what is observed on the probe is known after the step and belongs to the step that follows
         label = step if self.observer.observes_training else step + 1
-        if self._layout.table.layers and self.pace.log_due(label, self.journal):
+        wanted = self._layout.table.layers and not self.guard.is_off("training statistics")
+        if wanted and self.pace.log_due(label, self.journal):
             with self.guard("training statistics"):
                 self.observer.arm()
                 self._armed = True

@@ -232,3 +232,14 @@ def test_finish_twice_and_after_the_end(tmp_path):
 def test_options_are_checked_at_the_door(options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         Options.create(**options)
+
+
+def test_statistics_that_failed_are_not_tried_again(tmp_path):
+    fake = Fake(arm=RuntimeError("broken"))
+    record(tmp_path, fake, steps=20)
+    assert fake.armed_steps == 0
+    fake = Fake(resolve=RuntimeError("broken"))
+    recorder = record(tmp_path, fake, steps=1)
+    assert recorder.guard.is_off("training statistics")
+    recorder._arm_if_due(2)
+    assert not recorder.due_next()

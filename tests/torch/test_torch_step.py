@@ -214,3 +214,18 @@ def test_an_error_of_ours_in_a_hook_does_not_reach_the_forward_pass(monkeypatch)
     with pytest.raises(ZeroDivisionError):
         observer.collect()
     observer.close()
+
+
+def test_the_gradient_of_a_reused_layer_is_that_of_its_last_call():
+    class Reused(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.act = nn.ReLU()
+
+        def forward(self, x):
+            return self.act(self.act(x * 2) * 3)
+
+    model, x = Reused(), torch.ones(2, 3, requires_grad=True)
+    found, _ = observed(model, None, lambda: model(x).sum().backward(), np.ones((2, 3), np.float32))
+    assert found["activation"].values[0, 1] == 6
+    assert found["gradient"].values[0, 1] == 1  # the first call's is 3

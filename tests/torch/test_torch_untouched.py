@@ -1,6 +1,7 @@
 """Training with and without us ends bit-identical, and nothing of ours stays behind."""
 
 import copy
+import random
 
 import numpy as np
 import pytest
@@ -133,3 +134,17 @@ def test_buffers_that_a_module_replaces_in_eval_are_put_back(tmp_path):
         model(torch.randn(3, 4))
         explain.snapshot()
     assert (float(model.calls), float(model.total)) == (1, 1)
+
+
+def test_a_model_that_draws_random_numbers_even_in_eval_draws_its_own(tmp_path):
+    class Drawing(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) + torch.rand(()) + np.random.random() + random.random()
+
+    model, x = Drawing(4, 2), torch.randn(3, 4)
+    seed_all()
+    want = [torch.rand(()).item(), np.random.random(), random.random()]
+    seed_all()
+    with watch(model, log_dir=tmp_path, probe=x, **EVERY_STEP) as explain:
+        explain.snapshot()
+    assert [torch.rand(()).item(), np.random.random(), random.random()] == want
