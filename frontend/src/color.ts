@@ -9,6 +9,7 @@ const ANCHORS = {
   viridis: '440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725',
   cividis: '00224e 123570 3b496c 575d6d 707173 8a8678 a59c74 c3b369 e1cc55 fee838',
   magma: '000004 180f3d 440f76 721f81 9e2f7f cd4071 f1605d fd9668 feca8d fcfdbf',
+  turbo: '30123b 4662d7 36aaf9 1ae4b6 72fe5e c7ef34 faba39 f66b19 cb2a04 7a0403',
   gray: '000000 ffffff',
   rdbu: '053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f',
 } as const;
@@ -57,4 +58,50 @@ export function colourOf(name: ColourMapName, fraction: number): string {
 export function gradient(name: ColourMapName): string {
   const stops = Array.from({ length: 11 }, (_, i) => colourOf(name, i / 10));
   return `linear-gradient(to right, ${stops.join(', ')})`;
+}
+
+/** The maps to offer for heat: unsigned ones, and the one whose middle is neutral. Turbo's lightness falls back, so it is never the default. */
+export const UNSIGNED_MAPS: readonly ColourMapName[] = ['inferno', 'viridis', 'cividis', 'magma', 'turbo'];
+export const SIGNED_MAPS: readonly ColourMapName[] = ['rdbu'];
+
+/** What NaN and infinity look like: no map holds it, so that they cannot be taken for a value. */
+export const NOT_A_NUMBER: Rgb = [0, 220, 130];
+
+/** Index into a table for `value` in 0 … `most`; -1 where the value is no number. A scale of 0 shows 0. */
+export function unsignedIndex(value: number, most: number): number {
+  if (!Number.isFinite(value)) return -1;
+  return most > 0 ? Math.round(Math.min(1, Math.max(0, value / most)) * 255) : 0;
+}
+
+/** Index for `value` in -`most` … `most`, 0 in the middle; -1 where the value is no number. */
+export function signedIndex(value: number, most: number): number {
+  if (!Number.isFinite(value)) return -1;
+  return Math.round((most > 0 ? Math.min(1, Math.max(-1, value / most)) : 0) * 127.5 + 127.5);
+}
+
+/** The colour of a value in 0 … `most`. */
+export function mapUnsigned(name: ColourMapName, value: number, most: number): Rgb {
+  return rgbAt(name, unsignedIndex(value, most));
+}
+
+/** The colour of a value in -`most` … `most`. */
+export function mapSigned(name: ColourMapName, value: number, most: number): Rgb {
+  return rgbAt(name, signedIndex(value, most));
+}
+
+function rgbAt(name: ColourMapName, index: number): Rgb {
+  if (index < 0) return NOT_A_NUMBER;
+  const map = table(name);
+  return [map[index * 3]!, map[index * 3 + 1]!, map[index * 3 + 2]!];
+}
+
+/** WCAG's relative luminance, 0 … 1. */
+export function luminance(colour: Rgb): number {
+  const [r, g, b] = colour.map((part) => (part <= 10 ? part / 3294 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+}
+
+/** Black or white, whichever reads better on the colour. */
+export function inkOn(colour: Rgb): string {
+  return luminance(colour) > 0.179 ? '#000' : '#fff';
 }

@@ -45,8 +45,16 @@ export function scaleOf(metric: Metric, values: ArrayLike<number>): Scale {
     const span = Math.log(high / low) || 1;
     return { low, high, map: 'viridis', toFraction: (value) => (value <= 0 ? 0 : Math.log(value / low) / span) };
   }
-  const map = metric.kind === 'signed' ? 'rdbu' : 'viridis';
-  return { low, high, map, toFraction: (value) => (value - low) / (high - low || 1) };
+  if (metric.kind === 'signed') return signedScale(high, values);
+  return { low, high, map: 'viridis', toFraction: (value) => (value - low) / (high - low || 1) };
+}
+
+/** Symmetric about 0; linear up to the usual magnitude and logarithmic beyond, so that one explosion hides nothing. */
+function signedScale(high: number, values: ArrayLike<number>): Scale {
+  const sizes = Array.from(values, Math.abs).filter((value) => value > 0 && Number.isFinite(value)).sort((a, b) => a - b);
+  const usual = sizes[sizes.length >> 1] ?? 1;
+  const most = Math.asinh(high / usual);
+  return { low: -high, high, map: 'rdbu', toFraction: (value) => 0.5 + 0.5 * (Math.asinh(value / usual) / most) };
 }
 
 function domainOf(kind: Metric['kind'], values: ArrayLike<number>): [number, number] {
@@ -78,7 +86,7 @@ export function formatValue(kind: Metric['kind'], value: number): string {
 
 function power(value: number): string {
   const [mantissa, exponent] = value.toExponential(1).split('e') as [string, string];
-  return `${minus(mantissa)}·10${superscript(Number(exponent))}`;
+  return `${mantissa === '1.0' ? '' : `${minus(mantissa)}·`}10${superscript(Number(exponent))}`;
 }
 
 function minus(text: string): string {

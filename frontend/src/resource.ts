@@ -77,8 +77,4 @@ export class ResourceMap {
   refresh(except: readonly Resource<unknown>[] = []): Promise<unknown> {
     return Promise.all([...this.all.values()].filter((one) => !except.includes(one)).map((one) => one.refresh()));
   }
-
-  clear(): void {
-    this.all.clear();
-  }
 }

@@ -154,8 +154,3 @@ export async function refreshAll(): Promise<void> {
   await listing.refresh();
   if (listing.loaded.peek().value !== before) await resources.refresh([runs, listing] as Resource<unknown>[]);
 }
-
-/** Forget everything; for tests. */
-export function forgetAll(): void {
-  resources.clear();
-}

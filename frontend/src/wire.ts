@@ -44,7 +44,7 @@ export function decodeRecord<T extends { version: number }>(type: Decoder<T>, by
   const record = decodeMessage(type, bytes);
   if (record.version > SCHEMA_VERSION) {
     throw new WireError(
-      `written by schema version ${record.version}; this tab reads up to ${SCHEMA_VERSION}: upgrade tb-xai-plugin`,
+      `written by schema version ${record.version}; this tab reads up to ${SCHEMA_VERSION}: pip install -U tb-xai-plugin`,
     );
   }
   return record;

@@ -60,8 +60,11 @@ function trim(column: number[], exponents: number, low: number, high: number, to
 }
 
 export interface RidgeMark {
+  /** The first step of the ridge that is marked. */
   step: number;
   name: string;
+  /** The step as it is written beside the ridge; a ridge may hold several. */
+  shown: number;
 }
 
 export interface RidgeData {
@@ -121,7 +124,7 @@ function nameRidge(context: CanvasRenderingContext2D, mark: RidgeMark, baseline:
   context.fillStyle = markColour(mark, theme)!;
   context.font = '600 10px Roboto, sans-serif';
   context.textAlign = 'right';
-  context.fillText(`${mark.name} ${formatStep(mark.step)}`.trim(), EDGE.left - 6, baseline + 3);
+  context.fillText(`${mark.name} ${formatStep(mark.shown)}`.trim(), EDGE.left - 6, baseline + 3);
 }
 
 function nameEnds(context: CanvasRenderingContext2D, ridges: Ridges, height: number, marks: readonly RidgeMark[], theme: Theme): void {

@@ -16,9 +16,9 @@ export interface StripData {
   rowHeight: number;
 }
 
-/** Left edges of the columns in pixels, and the right edge of the last. */
+/** Left edges of the columns in whole pixels (no hairlines between them), and the right edge of the last. */
 export function columnEdges({ firstSteps, scale }: Pick<StripData, 'firstSteps' | 'scale'>, width: number): number[] {
-  return [...firstSteps.map((step) => scale.toFraction(step) * width), width];
+  return [...firstSteps.map((step) => Math.round(scale.toFraction(step) * width)), width];
 }
 
 /** Where a strip's time axis ends: one usual gap after the last step, so that the last column has room. */
@@ -32,7 +32,7 @@ export function drawStrip(context: CanvasRenderingContext2D, data: StripData, { 
   const gap = data.rowHeight > 6 ? 1 : 0;
   data.rows.forEach((row, r) => drawRow(context, row, edges, r * data.rowHeight, data.rowHeight - gap, data.map, theme));
   for (const mark of data.marks) {
-    const x = data.scale.toFraction(mark.step) * width;
+    const x = Math.round(data.scale.toFraction(mark.step) * width);
     drawMark(context, x, height, mark.name, theme);
   }
 }

@@ -1,7 +1,184 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the network looks at, and when that changed. (Stub: written by another helper.)
-import { Empty } from './parts';
+// What the network looks at, and when that changed: films first, one step large beside them.
+import { useSignal } from '@preact/signals';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Tag } from '../api';
+import { goTo } from '../clock';
+import { columnsThatFit, filmFrames, GAP, MARGIN } from '../draw/film';
+import { domainOf, filterSamples, sampleFilm, sampleState, strongestPlace, type Frames } from '../explain';
+import type { Probe } from '../schema_pb';
+import { layer, method, opacity, peek, sample, scaleMode } from '../selection';
+import { formatStep, nearestIndex } from '../steps';
+import { attributionTags, loadAttributions, probe, run, step } from '../store';
+import { addStyle } from '../styles';
+import css from '../styles/explanations.css?inline';
+import { greyImage } from './bitmaps';
+import { chosenTag, contour, errorsOnly, heatMapName, HowControls, smoothing, wantedClass, WhatControls } from './explain_controls';
+import { ExplainDetail } from './explain_detail';
+import { FilmRow, formatMass, MASS_WIDTH, type FilmView } from './film_row';
+import { Async, Empty, Missing, Shown } from './parts';
+
+addStyle(css);
+
+const CELL = 64;
+const HEAD_WIDTH = 228;
 
 export function Explanations() {
-  return <Empty title="Explanations are being built." />;
+  const tag = chosenTag(attributionTags.value, method.value, layer.value);
+  if (!tag) return <Missing signal="explanations" />;
+  return (
+    <Async resource={loadAttributions(run.value, tag.tag)} what={`Explanations of ${tag.layer || 'the input'}`} height={480}>
+      {(frames) => (frames.length ? <Films key={tag.tag} tag={tag} frames={frames} /> : <Missing signal="explanations" />)}
+    </Async>
+  );
+}
+
+/** All true classes (or, without labels, explained ones) of the probe, ascending; none for a regression. */
+export function classesOf(frames: Frames, found: Probe | undefined): number[] {
+  const record = frames.at(-1)!.record;
+  const all = record.targets.map((target, n) => found?.labels[n] ?? target).filter((one) => one >= 0);
+  return record.targets.every((target) => target < 0) ? [] : [...new Set(all)].sort((a, b) => a - b);
+}
+
+function Films({ tag, frames }: { tag: Tag; frames: Frames }) {
+  const found = probe(run.value).loaded.value.value?.record;
+  const asTable = useSignal(false);
+  const place = useRef<HTMLDivElement>(null);
+  const width = useRoom(place);
+  const view = useFilmView(tag, frames, found, width);
+  const record = frames[view.current]!.record;
+  const samples = filterSamples(record, found, wantedClass.value, errorsOnly.value === 'only');
+  const chosen = Math.min(Math.max(0, sample.value), (record.shape[0] ?? 1) - 1);
+  return (
+    <div class="explain">
+      <div class="explain-top">
+        <WhatControls tag={tag} probe={found} classes={classesOf(frames, found)} />
+        <span class="spring" />
+        <button type="button" class="toggle" aria-pressed={asTable.value} onClick={() => { asTable.value = !asTable.value; }}>View as table</button>
+      </div>
+      <HowControls signed={record.signed} />
+      <div class="explain-body">
+        <div class="explain-films" ref={place}>
+          <Note samples={samples.length} view={view} />
+          {samples.length === 0 ? <Nothing /> : asTable.value ? <FilmTable samples={samples} view={view} /> : <FilmList samples={samples} view={view} />}
+        </div>
+        <ExplainDetail n={chosen} view={view} />
+      </div>
+    </div>
+  );
+}
+
+/** Everything the rows share, new only when something in it is. */
+function useFilmView(tag: Tag, frames: Frames, found: Probe | undefined, width: number): FilmView {
+  const steps = useMemo(() => frames.map((frame) => frame.step), [frames]);
+  const current = nearestIndex(steps, step.value);
+  const { cellWidth, cellHeight } = cellSize(frames, found);
+  const count = columnsThatFit(width - HEAD_WIDTH - MASS_WIDTH - 24 - 2 * MARGIN, cellWidth);
+  const { signed } = frames[0]!.record;
+  const [map, strength, smooth, outlined] = [heatMapName(signed), opacity.value, smoothing.value === 'smooth', contour.value === 'yes'];
+  const [perImage, peeking, of] = [scaleMode.value === 'image', peek.value, run.value];
+  return useMemo(() => ({
+    frames, probe: found, current, cellWidth, cellHeight, perImage, peek: peeking,
+    columns: filmFrames(steps, current, count),
+    style: { map, signed, opacity: strength, smooth, contour: outlined },
+    domain: (n: number) => domainOf(`${of} ${tag.tag} ${n}`, sampleFilm(frames, n).p99, steps.at(-1)!),
+  }), [frames, found, current, cellWidth, cellHeight, perImage, peeking, steps, count, map, signed, strength, smooth, outlined, of, tag.tag]);
+}
+
+function cellSize(frames: Frames, found: Probe | undefined): { cellWidth: number; cellHeight: number } {
+  const image = greyImage(found, 0);
+  const [, rows = 1, columns = 1] = frames[0]!.record.shape;
+  const flat = frames[0]!.record.shape.length < 3;
+  const aspect = image ? image.height / image.width : flat ? 0.5 : rows / columns;
+  return { cellWidth: CELL, cellHeight: Math.round(CELL * Math.min(1.5, Math.max(0.4, aspect))) };
+}
+
+function useRoom(element: { current: HTMLElement | null }): number {
+  const [width, setWidth] = useState(880);
+  useLayoutEffect(() => {
+    const measure = (): void => { if (element.current?.clientWidth) setWidth(element.current.clientWidth); };
+    measure();
+    if (typeof ResizeObserver === 'undefined') return undefined;
+    const observer = new ResizeObserver(measure);
+    observer.observe(element.current!);
+    return () => observer.disconnect();
+  }, []);
+  return width;
+}
+
+function Note({ samples, view }: { samples: number; view: FilmView }) {
+  const { frames, columns, current, perImage, probe: found } = view;
+  const [all, shown] = [frames.length, frames[current]!.step];
+  const map = sampleFilm(frames, 0).maps[0]!;
+  return (
+    <div class="explain-note">
+      <h1>{headline(view)}</h1>
+      <p class="soft">
+      {samples} of {frames[current]!.record.shape[0]} samples · {columns.length === all ? `all ${all} steps` : `${columns.length} of ${all} steps`}
+      {` · maps ${map.rows}×${map.columns}`}{found && found.images.length === 0 && ' · the input is no picture: maps alone'}
+      {' '}<Shown wanted={step.value} shown={shown} />
+      {perImage && <span class="badge warn" title="Every map is stretched to its own maximum: strengths cannot be compared.">shape only</span>}
+      </p>
+    </div>
+  );
+}
+
+/** How well the network does on the probe at the step shown. */
+export function headline({ frames, current, probe: found }: Pick<FilmView, 'frames' | 'current' | 'probe'>): string {
+  const { step: shown, record } = frames[current]!;
+  const states = record.predictions.map((_, n) => sampleState(record, found, n));
+  const judged = states.filter((state) => state.label !== '' && !state.regression);
+  if (judged.length === 0) return `What the network looks at, step ${formatStep(shown)}`;
+  const wrong = judged.filter((state) => state.wrong).length;
+  return wrong === 0 ? `All ${judged.length} samples right at step ${formatStep(shown)}` : `${wrong} of ${judged.length} samples wrong at step ${formatStep(shown)}`;
+}
+
+function Nothing() {
+  const clear = (): void => { wantedClass.value = -1; errorsOnly.value = 'no'; };
+  return (
+    <Empty title={errorsOnly.value === 'only' ? 'No sample is wrong at this step with these filters.' : 'No sample has this class.'}>
+      <button type="button" onClick={clear}>Show all samples</button>
+    </Empty>
+  );
+}
+
+function FilmList({ samples, view }: { samples: readonly number[]; view: FilmView }) {
+  const { frames, columns, current, cellWidth } = view;
+  return (
+    <>
+      <div class="film-steps-head" style={{ paddingLeft: `${HEAD_WIDTH}px` }}>
+        <div class="film-step-buttons" style={{ width: `${columns.length * (cellWidth + GAP) - GAP + 2 * MARGIN}px`, paddingLeft: `${MARGIN}px` }} role="group" aria-label="Steps">
+          {columns.map((frame) => (
+            <button key={frames[frame]!.step} type="button" aria-pressed={frame === current} style={{ width: `${cellWidth}px`, marginRight: `${GAP}px` }} onClick={() => goTo(frames[frame]!.step)}>
+              {formatStep(frames[frame]!.step)}
+            </button>
+          ))}
+        </div>
+        <span class="mass-title soft" title="Sum of |value| over the whole map, before any colour scale: if it falls to 0 the explanation is empty, whatever the colours show.">total mass</span>
+      </div>
+      <ul class="films" aria-label="Samples">{samples.map((n) => <FilmRow key={n} n={n} view={view} />)}</ul>
+    </>
+  );
+}
+
+const HEADINGS = ['sample', 'true', 'prediction', 'explains', 'wrong', 'total mass', 'where'];
+
+function FilmTable({ samples, view }: { samples: readonly number[]; view: FilmView }) {
+  const { step: shown, record } = view.frames[view.current]!;
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label="Explanations as a table">
+      <table>
+        <caption class="soft">Step {formatStep(shown)}</caption>
+        <thead><tr>{HEADINGS.map((one) => <th key={one} scope="col">{one}</th>)}</tr></thead>
+        <tbody>
+          {samples.map((n) => {
+            const state = sampleState(record, view.probe, n);
+            const film = sampleFilm(view.frames, n);
+            const cells = [state.label || '–', state.prediction, state.explains, state.wrong ? 'wrong' : '', formatMass(film.mass[view.current]!), strongestPlace(film.maps[view.current]!)];
+            return <tr key={n}><td><button type="button" class="link" onClick={() => { sample.value = n; }}>{n + 1}</button></td>{cells.map((text, i) => <td key={HEADINGS[i + 1]}>{text}</td>)}</tr>;
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
 }

@@ -8,7 +8,7 @@ import type { Theme } from '../draw/theme';
 import { formatValue } from '../metrics';
 import { stepA, stepB } from '../selection';
 import { histograms, run, step } from '../store';
-import { formatStep, nearestIndex, nearestStep } from '../steps';
+import { formatStep, nearestIndex } from '../steps';
 import { Async, Picture } from './parts';
 
 const HEIGHT = 240;
@@ -27,7 +27,7 @@ export function LayerRidges({ name, signal, title }: { name: string; signal: str
 function RidgePicture({ found, title }: { found: HistogramColumns; title: string }) {
   const ridges = useMemo(() => ridgesOf(found), [found]);
   const [a, b, now] = [stepA.value, stepB.value, step.value];
-  const marks = useMemo(() => marksOf(ridges.firstSteps, a, b, now), [ridges, a, b, now]);
+  const marks = useMemo(() => marksOf(found, a, b, now), [found, a, b, now]);
   const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => drawRidges(context, { ridges, marks }, surface, theme), [ridges, marks]);
   return (
     <>
@@ -42,11 +42,12 @@ function RidgePicture({ found, title }: { found: HistogramColumns; title: string
 }
 
 /** A and B where set, and the step shown unless it is one of them. */
-export function marksOf(steps: readonly number[], a: number | null, b: number | null, now: number): RidgeMark[] {
+export function marksOf({ firstSteps, lastSteps }: Pick<HistogramColumns, 'firstSteps' | 'lastSteps'>, a: number | null, b: number | null, now: number): RidgeMark[] {
   const marks: RidgeMark[] = [];
   const add = (wanted: number | null, name: string): void => {
-    const shown = wanted === null ? undefined : nearestStep(steps, wanted);
-    if (shown !== undefined && !marks.some((one) => one.step === shown)) marks.push({ step: shown, name });
+    const index = wanted === null ? -1 : nearestIndex(firstSteps, wanted);
+    if (wanted === null || index < 0 || marks.some((one) => one.step === firstSteps[index])) return;
+    marks.push({ step: firstSteps[index]!, name, shown: Math.max(firstSteps[index]!, Math.min(wanted, lastSteps[index]!)) });
   };
   add(a, 'A');
   add(b, 'B');

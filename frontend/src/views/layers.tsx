@@ -8,11 +8,11 @@ import { drawStrip } from '../draw/strip';
 import type { Theme } from '../draw/theme';
 import { formatValue, metricOf, valueAt, type Metric } from '../metrics';
 import { drawerLayer, filterText, metric as chosenMetric, sortLayers, stepSpacing } from '../selection';
-import { at, layerTable, run, series, step } from '../store';
+import { at, layerTable, run, series } from '../store';
 import { addStyle } from '../styles';
 import css from '../styles/layers.css?inline';
 import { openLayer } from './overview';
-import { Async, Empty, Missing, Picture, Shown } from './parts';
+import { Async, Empty, Missing, Picture } from './parts';
 import { layerOfRow, Legend, MetricPicker, sourceNote, stripModel, StripTable, type StripModel } from './strips';
 
 addStyle(css);
@@ -77,7 +77,7 @@ function LayerRows({ metric, found }: { metric: Metric; found: Series }) {
     <>
       <div class="strip-foot soft">
         <Legend metric={metric} scale={model.scale} /><span>{sourceNote(found)}</span>
-        <span>{rows.length} of {found.names.length} rows</span><Shown wanted={step.value} shown={shown} />
+        <span>{rows.length} of {found.names.length} rows</span>
       </div>
       {rows.length === 0 && <Empty title={`No layer’s name contains “${filterText.value}”.`} />}
       <div class="layer-rows">

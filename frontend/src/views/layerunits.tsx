@@ -44,7 +44,7 @@ function UnitPictures({ found }: { found: Units }) {
     <>
       <p>{sentence} <span class="soft">({found.source}, {found.numSamples[column] ?? 0} samples)</span> <Shown wanted={step.value} shown={shown} /></p>
       <Picture width={WIDTH} height={Math.ceil(found.units / unitsPerRow(WIDTH, cell)) * cell} draw={drawMap} label={`${sentence}${dead.length ? `: units ${dead.slice(0, 20).join(', ')}${dead.length > 20 ? ' …' : ''}` : ''}.`} />
-      <p class="legend"><span class="dead-key" aria-hidden="true">×</span> dead <span class="legend-bar" style={{ background: gradient('viridis') }} /> share of samples in which it is active, 0 to 100 %</p>
+      <p class="legend"><span class="dead-key" aria-hidden="true">×</span> dead <span class="legend-bar" style={{ background: gradient('viridis') }} /> active in 0 – 100 % of samples</p>
       <Picture height={Math.ceil(rowHeight * found.units)} draw={drawOver} label={`Units over ${found.firstSteps.length} steps; one row a unit, dark where it is never active.`} />
       <p class="soft small">units over steps {formatStep(found.firstSteps[0]!)} – {formatStep(found.lastSteps.at(-1)!)}; one row a unit</p>
     </>

@@ -5,7 +5,7 @@ import uPlot from 'uplot';
 import plotCss from 'uplot/dist/uPlot.min.css?inline';
 import type { Theme } from '../draw/theme';
 import { formatValue } from '../metrics';
-import { formatStep } from '../steps';
+import { formatStep, nearestIndex } from '../steps';
 import { addStyle } from '../styles';
 import { theme } from '../theme';
 
@@ -26,6 +26,9 @@ interface ChartProps {
   step: number;
 }
 
+/** Distances between grid lines of a logarithmic axis, in powers of ten. */
+const DECADES = [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20];
+
 const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
 
 /** Lines told apart by colour and dash; the legend shows the values under the pointer. */
@@ -36,32 +39,48 @@ export function LineChart({ label, steps, lines, log, step }: ChartProps) {
   marked.current = step;
   const colours = theme.value;
   useLayoutEffect(() => {
-    const data = [steps.slice(), ...lines.map((line) => Array.from(line.values, (value) => (Number.isFinite(value) && (!log || value > 0) ? value : null)))];
+    const data = [steps.slice(), ...lines.map((line) => Array.from(line.values, (value) => plotted(value, log)))];
     const made = new uPlot(options(lines, log, colours, place.current!.clientWidth || 400, marked), data as uPlot.AlignedData, place.current!);
     plot.current = made;
+    showValues(made, steps, marked.current);
     return () => made.destroy();
   }, [steps, lines, log, colours]);
-  useEffect(() => plot.current?.redraw(false), [step]);
+  useEffect(() => {
+    plot.current?.redraw(false);
+    if (plot.current) showValues(plot.current, steps, step);
+  }, [step, steps]);
   return <div class="chart" role="img" aria-label={label} ref={place} />;
+}
+
+/** What uPlot draws: on a logarithmic axis the power of ten, which gives calm grid lines. */
+export function plotted(value: number, log: boolean): number | null {
+  if (!Number.isFinite(value) || (log && value <= 0)) return null;
+  return log ? Math.log10(value) : value;
+}
+
+/** The legend shows the values at the step while no pointer is over the chart. */
+function showValues(plot: uPlot, steps: readonly number[], step: number): void {
+  plot.setLegend({ idx: Math.max(0, nearestIndex(steps, step)) });
 }
 
 function options(lines: readonly Line[], log: boolean, colours: Theme, width: number, marked: { current: number }): uPlot.Options {
   const axis = { stroke: colours.soft, font: '11px Roboto, sans-serif', grid: { stroke: colours.line, width: 1 }, ticks: { stroke: colours.line, width: 1, size: 4 } };
+  const say = (one: number): string => formatValue('log', log ? 10 ** one : one);
   const palette = [colours.lineA, colours.lineB, colours.soft, colours.ink];
   return {
     width, height: 132, padding: [8, 8, 0, 0],
     cursor: { points: { size: 5 }, drag: { x: false, y: false } },
     legend: { show: true },
-    scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
+    scales: { x: { time: false } },
     axes: [
       { ...axis, size: 24, values: (_, splits) => splits.map((one) => formatStep(one)) },
-      { ...axis, size: 58, values: (_, splits) => splits.map((one) => (one === null ? '' : formatValue('log', one))) },
+      { ...axis, size: 58, ...(log ? { incrs: DECADES } : {}), values: (_, splits) => splits.map(say) },
     ],
     series: [
       { label: 'step', value: (_, one) => (one === null ? '–' : formatStep(one)) },
       ...lines.map((line, i) => ({
         label: line.name, stroke: palette[i % palette.length]!, width: 1.5, dash: DASHES[Math.floor(i / palette.length) % DASHES.length]!,
-        points: { show: false }, spanGaps: true, value: (_: uPlot, one: number | null) => (one === null ? '–' : formatValue('log', one)),
+        points: { show: false }, spanGaps: true, value: (_: uPlot, one: number | null) => (one === null ? '–' : say(one)),
       })),
     ],
     hooks: { draw: [(self) => drawMark(self, marked.current, colours)] },

@@ -9,13 +9,13 @@ import type { Theme } from '../draw/theme';
 import { findingRemarks, healthOf, type Remark } from '../health';
 import { formatValue, metricOf, stripValues, valueAt, type Metric } from '../metrics';
 import { drawerLayer, metric as chosenMetric, stepSpacing } from '../selection';
-import { at, findings, layerTable, run, series, step } from '../store';
+import { at, findings, layerTable, run, series } from '../store';
 import { formatStep } from '../steps';
 import { addStyle } from '../styles';
 import css from '../styles/overview.css?inline';
 import { goTo } from '../clock';
 import { MiniFilm } from './minifilm';
-import { Async, Empty, Missing, Picture, Shown, Skeleton } from './parts';
+import { Async, Empty, Missing, Picture, Skeleton } from './parts';
 import { Recorder } from './recorder';
 import { layerOfRow, Legend, MetricPicker, sourceNote, stripModel, StripTable, type StripModel } from './strips';
 
@@ -115,7 +115,7 @@ function Strip({ metric, series: found }: { metric: Metric; series: Series }) {
   const hover = useSignal<Hover | null>(null);
   const spacing = stepSpacing.value;
   const model = useMemo(() => stripModel(metric, found, spacing), [metric, found, spacing]);
-  const rowHeight = model.names.length > 24 ? 15 : 20;
+  const rowHeight = Math.round(Math.min(28, Math.max(15, 340 / model.names.length)));
   const shown = at(model.firstSteps) ?? 0;
   const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => drawStrip(context, {
     rows: model.rows, firstSteps: model.firstSteps, scale: model.steps, map: model.scale.map, marks: [{ step: shown }], rowHeight,
@@ -134,7 +134,6 @@ function Strip({ metric, series: found }: { metric: Metric; series: Series }) {
         <span>step {formatStep(model.firstSteps[0]!)} – {formatStep(model.lastSteps.at(-1)!)}</span>
         <Legend metric={metric} scale={model.scale} />
         <span>{sourceNote(found)}</span>
-        <Shown wanted={step.value} shown={shown} />
         <span class="spring" />
         <span class="readout">{hover.value ? readout(metric, found, hover.value) : 'point at a cell to read it; click to open the layer there'}</span>
       </div>

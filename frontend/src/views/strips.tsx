@@ -24,7 +24,7 @@ export function Legend({ metric, scale }: { metric: Metric; scale: Scale }) {
       {formatValue(metric.kind, scale.low)}
       <span class="legend-bar" style={{ background: gradient(scale.map) }} />
       {formatValue(metric.kind, scale.high)}
-      {metric.kind === 'log' && ' (log)'}
+      {metric.kind === 'log' ? ' (log)' : metric.kind === 'signed' ? ' (log beyond the usual size)' : ''}
     </span>
   );
 }

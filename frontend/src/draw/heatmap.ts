@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// Heat over a picture, honestly: colour and opacity follow the value, a scale is given and never guessed
+// from the map itself, and an empty map stays empty.
+import { NOT_A_NUMBER, signedIndex, table, unsignedIndex, type ColourMapName } from '../color';
+import type { Grid } from '../wire';
+
+export interface HeatStyle {
+  /** The value that gets the end of the colour map (and, negated, its beginning where `signed`). */
+  most: number;
+  signed: boolean;
+  map: ColourMapName;
+  /** Opacity of the strongest heat, 0 … 1. */
+  opacity: number;
+  /** Bilinear between the raw values; otherwise native pixels. */
+  smooth: boolean;
+  /** A line around the strongest tenth. */
+  contour: boolean;
+}
+
+export interface Box { x: number; y: number; width: number; height: number }
+
+export interface HeatData {
+  /** Already grey; null where the input is no picture: then the heat is opaque. */
+  image: CanvasImageSource | null;
+  /** null: the picture alone, for peeking. */
+  heat: Grid | null;
+  style: HeatStyle;
+  box: Box;
+}
+
+/** No map is made finer than this a side: the canvas scales the rest. */
+const FINEST = 64;
+
+/** The raw values at `rows` × `columns` places, bilinear; NaN spreads to what it touches. */
+export function resample(grid: Grid, rows: number, columns: number): Grid {
+  const values = new Float32Array(rows * columns);
+  for (let r = 0; r < rows; r++) {
+    const y = place(r, rows, grid.rows);
+    for (let c = 0; c < columns; c++) {
+      const x = place(c, columns, grid.columns);
+      values[r * columns + c] = mix(rowMix(grid, y.low, x), rowMix(grid, y.high, x), y.share);
+    }
+  }
+  return { rows, columns, values };
+}
+
+interface Place { low: number; high: number; share: number }
+
+/** Between which two source cells the centre of target cell `i` lies. */
+function place(i: number, target: number, source: number): Place {
+  const at = Math.min(source - 1, Math.max(0, ((i + 0.5) * source) / target - 0.5));
+  const low = Math.floor(at);
+  return { low, high: Math.min(source - 1, low + 1), share: at - low };
+}
+
+function rowMix(grid: Grid, row: number, x: Place): number {
+  const start = row * grid.columns;
+  return mix(grid.values[start + x.low]!, grid.values[start + x.high]!, x.share);
+}
+
+function mix(a: number, b: number, share: number): number {
+  return share === 0 ? a : a + (b - a) * share;
+}
+
+/** RGBA pixels, one a value. Over a picture opacity is proportional to |value|; alone it is full. */
+export function heatPixels(heat: Grid, style: HeatStyle, overPicture: boolean): Uint8ClampedArray<ArrayBuffer> {
+  const pixels = new Uint8ClampedArray(heat.values.length * 4);
+  const colours = table(style.map);
+  const indexOf = style.signed ? signedIndex : unsignedIndex;
+  for (let i = 0; i < heat.values.length; i++) {
+    const value = heat.values[i]!;
+    const index = indexOf(value, style.most);
+    const strength = index < 0 ? 1 : style.signed ? Math.abs(index - 127.5) / 127.5 : index / 255;
+    for (let c = 0; c < 3; c++) pixels[i * 4 + c] = index < 0 ? NOT_A_NUMBER[c]! : colours[index * 3 + c]!;
+    pixels[i * 4 + 3] = overPicture && index >= 0 ? 255 * style.opacity * strength : 255;
+  }
+  return pixels;
+}
+
+let scratch: HTMLCanvasElement | undefined;
+
+function toCanvas(pixels: Uint8ClampedArray<ArrayBuffer>, rows: number, columns: number): HTMLCanvasElement {
+  scratch ??= document.createElement('canvas');
+  [scratch.width, scratch.height] = [columns, rows];
+  scratch.getContext('2d')?.putImageData(new ImageData(pixels, columns, rows), 0, 0);
+  return scratch;
+}
+
+/** The picture and its heat in a box. */
+export function drawHeat(context: CanvasRenderingContext2D, { image, heat, style, box }: HeatData): void {
+  const { x, y, width, height } = box;
+  context.imageSmoothingEnabled = false;
+  if (image) context.drawImage(image, x, y, width, height);
+  if (!heat) return;
+  const fine = style.smooth && heat.rows > 1 && heat.columns > 1 ? finer(heat) : heat;
+  const layer = toCanvas(heatPixels(fine, style, image !== null), fine.rows, fine.columns);
+  context.imageSmoothingEnabled = style.smooth && fine !== heat;
+  context.drawImage(layer, x, y, width, height);
+  if (style.contour) drawContour(context, fine, box, style.signed);
+}
+
+/** Whole multiples of the native size, so that native cells stay where they were. */
+function finer(heat: Grid): Grid {
+  const factor = Math.max(1, Math.floor(FINEST / Math.max(heat.rows, heat.columns)));
+  return factor === 1 ? heat : resample(heat, heat.rows * factor, heat.columns * factor);
+}
+
+/** The value that only the strongest tenth exceeds; undefined for a flat map, which has no strongest part. */
+export function topTenth(heat: Grid, signed = false): number | undefined {
+  const sizes = Array.from(heat.values, (value) => (signed ? Math.abs(value) : value)).filter(Number.isFinite).sort((a, b) => a - b);
+  const limit = sizes[Math.floor(sizes.length * 0.9)];
+  return limit === undefined || limit <= (sizes[0] ?? 0) ? undefined : limit;
+}
+
+/** Borders between cells above and below the limit: white on black, so that they show on any colour. */
+function drawContour(context: CanvasRenderingContext2D, heat: Grid, { x, y, width, height }: Box, signed: boolean): void {
+  const limit = topTenth(heat, signed);
+  if (limit === undefined) return;
+  const size = (r: number, c: number): number => (signed ? Math.abs(heat.values[r * heat.columns + c]!) : heat.values[r * heat.columns + c]!);
+  const inside = (r: number, c: number): boolean => r >= 0 && c >= 0 && r < heat.rows && c < heat.columns && size(r, c) >= limit;
+  const [w, h] = [width / heat.columns, height / heat.rows];
+  context.beginPath();
+  for (let r = 0; r < heat.rows; r++) {
+    for (let c = 0; c < heat.columns; c++) {
+      if (!inside(r, c)) continue;
+      const [left, top, right, bottom] = [x + c * w, y + r * h, x + (c + 1) * w, y + (r + 1) * h];
+      if (!inside(r - 1, c)) line(context, left, top, right, top);
+      if (!inside(r + 1, c)) line(context, left, bottom, right, bottom);
+      if (!inside(r, c - 1)) line(context, left, top, left, bottom);
+      if (!inside(r, c + 1)) line(context, right, top, right, bottom);
+    }
+  }
+  stroke(context, '#000', 3);
+  stroke(context, '#fff', 1.25);
+}
+
+function line(context: CanvasRenderingContext2D, x1: number, y1: number, x2: number, y2: number): void {
+  context.moveTo(x1, y1);
+  context.lineTo(x2, y2);
+}
+
+function stroke(context: CanvasRenderingContext2D, colour: string, width: number): void {
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.stroke();
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The probe's pictures, decoded once and without colour: colour belongs to the heat.
+import { signal, type ReadonlySignal } from '@preact/signals';
+import type { Probe } from '../schema_pb';
+
+const decoded = new WeakMap<Uint8Array, ReadonlySignal<HTMLCanvasElement | null>>();
+
+const NONE: ReadonlySignal<null> = signal(null);
+
+/** Sample `n` in grey; null until it is decoded, or where the probe has no picture. */
+export function greyImage(probe: Probe | undefined, n: number): HTMLCanvasElement | null {
+  const png = probe?.images[n];
+  if (!png) return NONE.value;
+  let found = decoded.get(png);
+  if (!found) {
+    found = decode(png);
+    decoded.set(png, found);
+  }
+  return found.value;
+}
+
+function decode(png: Uint8Array): ReadonlySignal<HTMLCanvasElement | null> {
+  const made = signal<HTMLCanvasElement | null>(null);
+  if (typeof createImageBitmap === 'undefined') return made;
+  createImageBitmap(new Blob([png.slice()], { type: 'image/png' })).then((bitmap) => {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
+    const context = canvas.getContext('2d');
+    if (!context) return;
+    context.filter = 'grayscale(1)';
+    context.drawImage(bitmap, 0, 0);
+    made.value = canvas;
+  }, () => undefined);
+  return made;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one can choose in Explanations. Every choice is in the address, so that a link shows the same.
+import type { ComponentChildren } from 'preact';
+import { gradient, SIGNED_MAPS, UNSIGNED_MAPS, type ColourMapName } from '../color';
+import { className } from '../explain';
+import type { Probe } from '../schema_pb';
+import { colourMap, layer, method, numberParam, oneOfParam, opacity, scaleMode } from '../selection';
+import type { Tag } from '../api';
+import { attributionTags } from '../store';
+import type { Grid } from '../wire';
+
+/** Index of the class whose samples are shown; -1: all. */
+export const wantedClass = numberParam<number>('class', -1);
+export const errorsOnly = oneOfParam('errors', ['no', 'only'] as const, 'no');
+export const smoothing = oneOfParam('pixels', ['smooth', 'native'] as const, 'smooth');
+export const contour = oneOfParam('contour', ['no', 'yes'] as const, 'no');
+
+/** The chosen tag, or the nearest to the choice: the method's other layer, else the last (deepest) one. */
+export function chosenTag(tags: readonly Tag[], wantedMethod: string, wantedLayer: string): Tag | undefined {
+  const same = tags.filter((tag) => !wantedMethod || tag.method === wantedMethod);
+  const pool = same.length ? same : tags;
+  return pool.findLast((tag) => tag.layer === wantedLayer) ?? pool.at(-1);
+}
+
+/** The colour map in force: a signed method always gets one with a neutral middle. */
+export function heatMapName(signed: boolean): ColourMapName {
+  const maps = signed ? SIGNED_MAPS : UNSIGNED_MAPS;
+  return maps.find((name) => name === colourMap.value) ?? maps[0]!;
+}
+
+interface ChoiceProps {
+  name: string;
+  value: string;
+  options: readonly (readonly [string, string])[];
+  change: (value: string) => void;
+  title?: string;
+}
+
+export function Choice({ name, value, options, change, title }: ChoiceProps) {
+  return (
+    <label class="choice" title={title}>
+      <span>{name}</span>
+      <select value={value} onChange={(event) => change(event.currentTarget.value)}>
+        {options.map(([key, text]) => <option key={key} value={key} selected={key === value}>{text}</option>)}
+      </select>
+    </label>
+  );
+}
+
+function Check({ checked, change, children, title }: { checked: boolean; change: (on: boolean) => void; children: ComponentChildren; title?: string }) {
+  return <label class="check" title={title}><input type="checkbox" checked={checked} onChange={(event) => change(event.currentTarget.checked)} />{children}</label>;
+}
+
+const unique = (values: readonly string[]): string[] => [...new Set(values)];
+
+export const METHOD_NAMES: Record<string, string> = {
+  grad_cam: 'Grad-CAM', layer_cam: 'LayerCAM', hi_res_cam: 'HiResCAM', saliency: 'Gradient (saliency)', gradient: 'Gradient',
+  integrated_gradients: 'Integrated Gradients', smooth_grad: 'SmoothGrad', gradient_input: 'Gradient × input', input_gradient: 'Gradient × input',
+};
+
+export const methodName = (name: string): string => METHOD_NAMES[name] ?? name.replace(/_/g, ' ');
+
+/** What is explained, and which samples. */
+export function WhatControls({ tag, probe, classes }: { tag: Tag; probe: Probe | undefined; classes: readonly number[] }) {
+  const tags = attributionTags.value;
+  const layers = tags.filter((one) => one.method === tag.method).map((one) => one.layer);
+  return (
+    <div class="controls" role="group" aria-label="What is explained">
+      <Choice name="method" value={tag.method} options={unique(tags.map((one) => one.method)).map((one) => [one, methodName(one)])} change={(value) => { method.value = value; }} />
+      <Choice name="layer" value={tag.layer} options={unique(layers).map((one) => [one, one || 'input'])} change={(value) => { layer.value = value; method.value = tag.method; }} />
+      {classes.length > 1 && (
+        <Choice name="true class" value={String(wantedClass.value)} options={[['-1', 'all'], ...classes.map((one) => [String(one), className(probe, one)] as const)]} change={(value) => { wantedClass.value = Number(value); }} />
+      )}
+      {classes.length > 0 && <Check checked={errorsOnly.value === 'only'} change={(on) => { errorsOnly.value = on ? 'only' : 'no'; }}>errors only</Check>}
+    </div>
+  );
+}
+
+/** How it is drawn. */
+export function HowControls({ signed }: { signed: boolean }) {
+  const maps = signed ? SIGNED_MAPS : UNSIGNED_MAPS;
+  return (
+    <div class="controls" role="group" aria-label="How it is drawn">
+      <Choice name="scale" value={scaleMode.value} title="Fixed across steps: one scale per sample, the 99th percentile of |value| over all steps, so that steps can be compared."
+        options={[['steps', 'fixed across steps'], ['image', 'per image (shape only)']]} change={(value) => { scaleMode.value = value === 'image' ? 'image' : 'steps'; }} />
+      {maps.length > 1 && <Choice name="colours" value={heatMapName(signed)} options={maps.map((one) => [one, one])} change={(value) => { colourMap.value = value; }} />}
+      <label class="choice"><span>opacity</span>
+        <input type="range" min="0" max="1" step="0.05" value={opacity.value} onInput={(event) => { opacity.value = Number(event.currentTarget.value); }} />
+      </label>
+      <Check checked={smoothing.value === 'native'} change={(on) => { smoothing.value = on ? 'native' : 'smooth'; }} title="Draw every value of the map as one square instead of blending between them.">native pixels</Check>
+      <Check checked={contour.value === 'yes'} change={(on) => { contour.value = on ? 'yes' : 'no'; }} title="A line around the strongest tenth of each map.">outline top 10&#8239;%</Check>
+      <span class="soft">hold <kbd>O</kbd> to see the input alone</span>
+    </div>
+  );
+}
+
+/** Numbers with the colours, always. */
+export function HeatLegend({ map, signed, most, unit, heat }: { map: ColourMapName; signed: boolean; most: string; unit: string; heat: Grid }) {
+  return (
+    <span class="legend">
+      {signed ? `−${most}` : '0'}<span class="legend-bar" style={{ background: gradient(map) }} />{most}<span>{unit}</span>
+      {!heat.values.every(Number.isFinite) && <><span class="swatch not-a-number" />not a number</>}
+    </span>
+  );
+}
