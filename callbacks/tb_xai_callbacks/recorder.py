@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tb_xai_callbacks import schedule
@@ -85,8 +86,7 @@ class Recorder:
         if self._sink is None:
             return
         atexit.register(self.finish_at_exit)
-        opening = [self._layout.table, *([self.probe.record()] if self.probe else [])]
-        self._put(step, "event file", lambda: opening)
+        self._put(step, "event file", self._opening)
         if not self.observer.observes_training:
             self._put_reductions(step, self._guarded_pending(self.observer.parameters))
         self.snapshot(step)
@@ -248,6 +248,16 @@ class Recorder:
 
         if self._sink is not None and not self.guard.is_off(name):
             self._sink.put(step, guarded)
+
+    def _opening(self) -> list[Any]:
+        """The records that all others refer to: row names, and the samples with their grid of patches."""
+        grid = self._layout.auto.grid if self._layout.auto else None
+        if self.probe is None:
+            return [self._layout.table]
+        probe = self.probe.record()
+        if grid and self._layout.auto:
+            probe = replace(probe, patch_grid=grid, prefix_tokens=self._layout.auto.prefix_tokens)
+        return [self._layout.table, probe]
 
     def _put_reductions(self, step: int, pending: Pending | None) -> None:
         if pending is None:

@@ -4,6 +4,7 @@ import type { Series } from './api';
 import { nearestIndex } from './steps';
 import { headWeights, type Attention, type Grid, type Stamped } from './wire';
 import { meanGrid } from './draw/matrix';
+import { percentile } from './explain';
 
 export interface HeadRow {
   layer: string;
@@ -39,6 +40,16 @@ export function headMatrix(record: Attention, n: number, head: number): Grid {
   const heads = record.shape[1] ?? 1;
   if (head >= 0 && head < heads) return headWeights(record, n, head);
   return meanGrid(Array.from({ length: heads }, (_, one) => headWeights(record, n, one)));
+}
+
+/** Frames looked at for one scale: enough to see how far attention sharpens, few enough for large maps. */
+const SCALE_FRAMES = 12;
+
+/** One scale for a head over all steps: the largest 99th percentile of a dozen even frames, the last among them. */
+export function headScale(frames: readonly Stamped<Attention>[], n: number, head: number): number {
+  const count = Math.min(SCALE_FRAMES, frames.length);
+  const chosen = Array.from({ length: count }, (_, i) => frames[frames.length - 1 - Math.floor((i * frames.length) / count)]!);
+  return Math.max(0, ...chosen.map((frame) => percentile([headMatrix(frame.record, n, head)], 0.99)));
 }
 
 /** "uniform", "focused" or between: a word beside the number. */

@@ -63,12 +63,16 @@ export function rowsExploded(series: Series): { name: string; since: number; val
   });
 }
 
+/** Dead layers with the step since they are dead, and layers on their way with the step since half is gone. */
 function deadRemarks(dead: Series): Remark[] {
-  return rowsAbove(dead, DYING).map(({ name, since, value }) => ({
-    severity: value >= DEAD ? 'error' : 'warning', layer: name, step: since,
-    message: `${name}: ${formatValue('share', value)} of its units are active for no sample, ${value >= DEAD ? 'dead' : 'half or more dead'} since step ${formatStep(since)}`,
+  const gone = rowsAbove(dead, DEAD);
+  const dying = rowsAbove(dead, DYING).filter((one) => !gone.some((other) => other.name === one.name));
+  const remark = (severity: Remark['severity'], what: string) => ({ name, since, value }: { name: string; since: number; value: number }): Remark => ({
+    severity, layer: name, step: since,
+    message: `${name}: ${formatValue('share', value)} of its units are active for no sample, ${what} since step ${formatStep(since)}`,
     advice: 'Lower the learning rate or warm it up, check the initialisation, or use a leaky nonlinearity.',
-  }));
+  });
+  return [...gone.map(remark('error', 'dead')), ...dying.map(remark('warning', 'half or more dead'))];
 }
 
 function explosionRemarks(gradients: Series): Remark[] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which head, which patch grid, which tokens: what Attention works out before it draws.
 import { describe, expect, it } from 'vitest';
-import { headMatrix } from '../src/heads';
+import { headMatrix, headScale } from '../src/heads';
 import { Attention, Probe } from '../src/schema_pb';
 import { recordOf } from './records';
 import { headChoice } from '../src/views/attention';
@@ -39,4 +39,14 @@ it('a head’s matrix is its own, and -1 the mean of all', () => {
   expect([...headMatrix(record, 0, 1).values]).toEqual([0.5, 0.5]);
   expect([...headMatrix(record, 0, -1).values]).toEqual([0.75, 0.25]);
   expect(strongest(headMatrix(record, 0, -1), 0)).toEqual([0, 1]);
+});
+
+it('one scale holds for all steps, so that an even step stays dark beside a sharp one', () => {
+  const frame = (step: number, bits: number) => ({
+    step, wallTime: step, record: recordOf(Attention, { version: 1, shape: [1, 1, 1, 2], weights: new Uint8Array(Uint16Array.from([bits, bits]).buffer) }),
+  });
+  const frames = [frame(0, 0x3800), frame(1, 0x3c00)];
+  expect(headScale(frames, 0, 0)).toBe(1);
+  expect(headScale(frames.slice(0, 1), 0, 0)).toBe(0.5);
+  expect(headScale([], 0, 0)).toBe(0);
 });

@@ -8,13 +8,13 @@ import { entropyColours } from '../draw/matrix';
 import { headFinding, headGrid, headRow, spreadWord, type HeadRow } from '../heads';
 import { sample, textParam } from '../selection';
 import { formatStep, nearestIndex } from '../steps';
-import { at, attentionTags, loadAttention, probe, run, series, step } from '../store';
+import { at, attentionTags, loadAttention, probe, run, series, snapshotSteps, step } from '../store';
 import { addStyle } from '../styles';
 import explainCss from '../styles/explanations.css?inline';
 import css from '../styles/attention.css?inline';
 import { GLOSSARY } from '../words';
 import { AttentionHead } from './attention_head';
-import { Choice } from './explain_controls';
+import { Choice, ScaleChoice } from './explain_controls';
 import { LineChart } from './linechart';
 import { Async, Empty, Missing, Shown } from './parts';
 
@@ -53,7 +53,7 @@ export function Attention() {
               return shown < 0 ? <Missing signal="attention" /> : (
                 <>
                   <HeadTools layer={layer} head={head} count={frames[shown]!.record.shape[1] ?? 1} samples={frames[shown]!.record.shape[0] ?? 1} shown={frames[shown]!.step} />
-                  <AttentionHead key={tag.tag} frame={frames[shown]!} head={head} probe={probe(run.value).loaded.value.value?.record} />
+                  <AttentionHead key={tag.tag} frames={frames} frame={frames[shown]!} head={head} probe={probe(run.value).loaded.value.value?.record} />
                 </>
               );
             }}
@@ -70,10 +70,11 @@ function HeadTools({ layer, head, count, samples, shown }: { layer: string; head
   const chosen = Math.min(samples - 1, Math.max(0, sample.value));
   return (
     <>
-      <h2>{layer} at step {formatStep(shown)} <Shown wanted={step.value} shown={shown} /></h2>
+      <h2>{layer} at step {formatStep(shown)} <Shown wanted={at(snapshotSteps.value) ?? step.value} shown={shown} /></h2>
       <div class="controls" role="group" aria-label="What is shown">
         <Choice name="layer" value={layer} options={attentionTags.value.map((tag) => [tag.layer, tag.layer])} change={(value) => { chosenHead.value = `${value}#${name}`; }} />
         <Choice name="head" value={name} options={heads} change={(value) => { chosenHead.value = `${layer}#${value}`; }} />
+        <ScaleChoice />
         <Choice name="sample" value={String(chosen)} options={Array.from({ length: samples }, (_, i) => [String(i), String(i + 1)])} change={(value) => { sample.value = Number(value); }} />
       </div>
     </>

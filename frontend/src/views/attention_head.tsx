@@ -7,9 +7,9 @@ import { drawMatrix, matrixCell } from '../draw/matrix';
 import { drawOverlay, patchRow, type Patches } from '../draw/overlay';
 import type { Theme } from '../draw/theme';
 import { percentile } from '../explain';
-import { headMatrix, tokenName } from '../heads';
+import { headMatrix, headScale, tokenName } from '../heads';
 import type { Probe } from '../schema_pb';
-import { numberParam, opacity, peek, sample } from '../selection';
+import { numberParam, opacity, peek, sample, scaleMode } from '../selection';
 import type { Attention, Grid, Stamped } from '../wire';
 import { greyImage } from './bitmaps';
 import { HeatLegend, heatMapName } from './explain_controls';
@@ -21,10 +21,11 @@ export const chosenQuery = numberParam<number>('query', -1);
 
 const SIDE = 340;
 
-export function AttentionHead({ frame, head, probe }: { frame: Stamped<Attention>; head: number; probe: Probe | undefined }) {
+export function AttentionHead({ frames, frame, head, probe }: { frames: readonly Stamped<Attention>[]; frame: Stamped<Attention>; head: number; probe: Probe | undefined }) {
   const { record } = frame;
   const n = Math.min(Math.max(0, sample.value), (record.shape[0] ?? 1) - 1);
   const grid = useMemo(() => headMatrix(record, n, head), [record, n, head]);
+  const most = useMost(frames, grid, n, head);
   const patches = useMemo(() => patchesOf(probe, record.keys), [probe, record.keys]);
   const query = Math.min(grid.rows - 1, chosenQuery.value < 0 ? defaultQuery(grid, patches) : chosenQuery.value);
   const pooled = record.keys !== grid.columns || record.queries !== grid.rows;
@@ -32,8 +33,8 @@ export function AttentionHead({ frame, head, probe }: { frame: Stamped<Attention
   return (
     <>
       <div class="attention-pictures">
-        <Matrix grid={grid} query={query} name={name} />
-        {!pooled && probe?.images[n] && <Overlay grid={grid} query={query} patches={patches} probe={probe} n={n} name={name} />}
+        <Matrix grid={grid} most={most} query={query} name={name} />
+        {!pooled && probe?.images[n] && <Overlay grid={grid} most={most} query={query} patches={patches} probe={probe} n={n} name={name} />}
       </div>
       <p class="soft">
         {patches.rows > 0 && !probe?.patchRows && `The keys are taken for a grid of ${patches.rows}×${patches.columns} patches. `}
@@ -66,11 +67,20 @@ export function span(i: number, stored: number, all: number): string {
   return first >= last ? String(first) : `${first}–${last}`;
 }
 
+/** One scale for all steps, as in Explanations, so that a sharp step does not look like an even one. */
+function useMost(frames: readonly Stamped<Attention>[], grid: Grid, n: number, head: number): number {
+  const perImage = scaleMode.value === 'image';
+  const fixed = useMemo(() => headScale(frames, n, head), [frames, n, head]);
+  const own = useMemo(() => percentile([grid], 0.99), [grid]);
+  return perImage ? own : fixed;
+}
+
+const unit = (): string => (scaleMode.value === 'image' ? 'p99 of this matrix (shape only)' : 'p99 over all steps');
+
 interface PartProps { grid: Grid; query: number; name: (i: number) => string }
 
-function Matrix({ grid, query, name }: PartProps) {
+function Matrix({ grid, most, query, name }: PartProps & { most: number }) {
   const hover = useSignal<{ row: number; column: number } | null>(null);
-  const most = useMemo(() => percentile([grid], 0.99), [grid]);
   const map = heatMapName(false);
   const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => drawMatrix(context, { grid, most, map, query }, surface, theme), [grid, most, map, query]);
   const find = (event: MouseEvent): { row: number; column: number } | null => matrixCell(event.offsetX, event.offsetY, SIDE, SIDE, grid.rows, grid.columns) ?? null;
@@ -81,17 +91,16 @@ function Matrix({ grid, query, name }: PartProps) {
         onPointerMove={(event) => { hover.value = find(event); }} onPointerLeave={() => { hover.value = null; }}
         onClick={(event) => { chosenQuery.value = find(event)?.row ?? query; }} />
       <figcaption>
-        <HeatLegend map={map} signed={false} most={formatMass(most)} unit="p99 of this matrix" heat={grid} />
+        <HeatLegend map={map} signed={false} most={formatMass(most)} unit={unit()} heat={grid} />
         <span class="readout">{cell ? `${name(cell.row)} → ${name(cell.column)}: ${formatMass(grid.values[cell.row * grid.columns + cell.column]!)}` : 'point at a cell to read it'}</span>
       </figcaption>
     </figure>
   );
 }
 
-function Overlay({ grid, query, patches, probe, n, name }: PartProps & { patches: Patches; probe: Probe; n: number }) {
+function Overlay({ grid, most, query, patches, probe, n, name }: PartProps & { most: number; patches: Patches; probe: Probe; n: number }) {
   const image = greyImage(probe, n);
   const heat = useMemo(() => patchRow(grid, query, patches), [grid, query, patches]);
-  const most = useMemo(() => (heat ? Math.max(...heat.values) : 0), [heat]);
   const [map, strength, hidden] = [heatMapName(false), opacity.value, peek.value];
   const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => drawOverlay(context, {
     image, heat: hidden ? null : heat, patches, query, style: { most, map, signed: false, opacity: strength, smooth: false, contour: false },
@@ -105,7 +114,7 @@ function Overlay({ grid, query, patches, probe, n, name }: PartProps & { patches
     <figure>
       <Picture class="pick" width={SIDE} height={SIDE} draw={draw} onClick={choose} label={`What ${name(query)} attends to, on the picture. Most: ${strongest(grid, query).slice(0, 3).map(name).join('; ')}.`} />
       <figcaption>
-        <HeatLegend map={map} signed={false} most={formatMass(most)} unit="largest of this row" heat={heat} />
+        <HeatLegend map={map} signed={false} most={formatMass(most)} unit={unit()} heat={heat} />
         <span>{name(query)} asks{patches.prefix > 0 && query >= patches.prefix && <> · <button type="button" class="link" onClick={() => { chosenQuery.value = 0; }}>let the class token ask</button></>}</span>
       </figcaption>
     </figure>

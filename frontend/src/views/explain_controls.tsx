@@ -76,13 +76,19 @@ export function WhatControls({ tag, probe, classes }: { tag: Tag; probe: Probe |
   );
 }
 
+export function ScaleChoice() {
+  return (
+    <Choice name="scale" value={scaleMode.value} title="Fixed across steps: one scale per sample, the 99th percentile of |value| over all steps, so that steps can be compared."
+      options={[['steps', 'fixed across steps'], ['image', 'per image (shape only)']]} change={(value) => { scaleMode.value = value === 'image' ? 'image' : 'steps'; }} />
+  );
+}
+
 /** How it is drawn. */
 export function HowControls({ signed }: { signed: boolean }) {
   const maps = signed ? SIGNED_MAPS : UNSIGNED_MAPS;
   return (
     <div class="controls" role="group" aria-label="How it is drawn">
-      <Choice name="scale" value={scaleMode.value} title="Fixed across steps: one scale per sample, the 99th percentile of |value| over all steps, so that steps can be compared."
-        options={[['steps', 'fixed across steps'], ['image', 'per image (shape only)']]} change={(value) => { scaleMode.value = value === 'image' ? 'image' : 'steps'; }} />
+      <ScaleChoice />
       {maps.length > 1 && <Choice name="colours" value={heatMapName(signed)} options={maps.map((one) => [one, one])} change={(value) => { colourMap.value = value; }} />}
       <label class="choice"><span>opacity</span>
         <input type="range" min="0" max="1" step="0.05" value={opacity.value} onInput={(event) => { opacity.value = Number(event.currentTarget.value); }} />

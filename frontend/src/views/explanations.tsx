@@ -9,7 +9,7 @@ import { domainOf, filterSamples, sampleFilm, sampleState, strongestPlace, type 
 import type { Probe } from '../schema_pb';
 import { layer, method, opacity, peek, sample, scaleMode } from '../selection';
 import { formatStep, nearestIndex } from '../steps';
-import { attributionTags, loadAttributions, probe, run, step } from '../store';
+import { at, attributionTags, loadAttributions, probe, run, snapshotSteps, step } from '../store';
 import { addStyle } from '../styles';
 import css from '../styles/explanations.css?inline';
 import { greyImage } from './bitmaps';
@@ -116,7 +116,7 @@ function Note({ samples, view }: { samples: number; view: FilmView }) {
       <p class="soft">
       {samples} of {frames[current]!.record.shape[0]} samples · {columns.length === all ? `all ${all} steps` : `${columns.length} of ${all} steps`}
       {` · maps ${map.rows}×${map.columns}`}{found && found.images.length === 0 && ' · the input is no picture: maps alone'}
-      {' '}<Shown wanted={step.value} shown={shown} />
+      {' '}<Shown wanted={at(snapshotSteps.value) ?? step.value} shown={shown} />
       {perImage && <span class="badge warn" title="Every map is stretched to its own maximum: strengths cannot be compared.">shape only</span>}
       </p>
     </div>

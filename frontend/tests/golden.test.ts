@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bodies written by Python (tests/frontend/golden.py) decode here to the numbers that went in.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { Attribution, RunStatus } from '../src/schema_pb';
+import { decodeFrames, sampleHeat } from '../src/wire';
+
+const body = (name: string): Uint8Array => new Uint8Array(readFileSync(join('tests/golden', name)));
+
+test('an attribution keeps its tiny, zero, negative and missing values', () => {
+  const frames = decodeFrames(Attribution, body('attribution.bin'));
+  expect(frames.map((frame) => frame.step)).toEqual([0, 1_000_000]);
+  const { record } = frames[1]!;
+  expect([record.method, record.layer, record.signed, record.call, record.calls]).toEqual(['grad_cam', 'conv', true, 2, 2]);
+  expect(record.targets).toEqual([3, -1]);
+  const heat = sampleHeat(record, 0);
+  expect([heat.rows, heat.columns]).toEqual([2, 3]);
+  const expected = [1e-9, 0.5e-9, Number.NaN, 0.25e-9, -1e-9, 2e-9];
+  expected.forEach((value, i) => {
+    if (Number.isNaN(value)) expect(heat.values[i]).toBeNaN();
+    else expect(Math.abs(heat.values[i]! - value)).toBeLessThan(2e-12);
+  });
+  expect([...sampleHeat(record, 1).values]).toEqual([0, 0, 0, 0, 0, 0]);
+});
+
+test('a status keeps its lists and numbers beyond 32 bits', () => {
+  const { record } = decodeFrames(RunStatus, body('status.bin'))[0]!;
+  expect(record.nextExplainStep).toBe(2 ** 40);
+  expect(record.signals[0]).toMatchObject({ name: 'attention', state: 'off', reason: 'why', remedy: 'how' });
+  expect(record.costs[0]).toMatchObject({ name: 'explanations', seconds: 1.5, runs: 3, skipped: 2 });
+});

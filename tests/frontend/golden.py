@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answer bodies that both languages must read alike; `python tests/frontend/golden.py` writes them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tb_xai_plugin import codec, records, schema_pb2
+
+FOLDER = Path(__file__).parents[2] / "frontend" / "tests" / "golden"
+
+
+def attribution() -> bytes:
+    """Two frames of a signed attribution [2 samples, 2 × 3]: tiny, zero, negative and NaN values."""
+    frames = []
+    for step in (0, 1_000_000):
+        heat = np.array([[[1, 0.5, 0], [0.25, -1, 2]], [[0, 0, 0], [0, 0, 0]]], np.float32) * 1e-9
+        heat[0, 0, 2] = np.nan
+        record = records.Attribution(
+            "grad_cam", "conv", heat, np.array([3, -1]), np.array([0.5, 0.25]), np.array([3, 7]),
+            np.array([0.5, 0.75]), signed=True, probe="abc", call=2, calls=2,
+        )  # fmt: skip
+        frames.append(schema_pb2.Frame(step=step, wall_time=1.5, record=codec.encode(record)))
+    return schema_pb2.Frames(frames=frames, kept=2).SerializeToString(deterministic=True)
+
+
+def status() -> bytes:
+    """A status with every list filled."""
+    record = records.RunStatus(
+        "running", "torch", "torch", 7, versions=("torch 2",),
+        signals=(records.Signal("attention", "off", "why", "how"),),
+        notices=(records.Notice("warning", "probe", "said", 3),),
+        costs=(records.Cost("explanations", 1.5, 3, 2),), training_seconds=60.0, max_overhead=0.05,
+        next_explain_step=2**40,
+    )  # fmt: skip
+    frame = schema_pb2.Frame(step=7, wall_time=2.5, record=codec.encode(record))
+    return schema_pb2.Frames(frames=[frame], kept=1).SerializeToString(deterministic=True)
+
+
+GOLDEN = {"attribution.bin": attribution, "status.bin": status}
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, make in GOLDEN.items():
+        (FOLDER / name).write_bytes(make())

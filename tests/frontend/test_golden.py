@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The golden bodies that Vitest reads are what Python writes today."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from golden import FOLDER, GOLDEN
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_python_writes_the_golden_body(name):
+    assert (FOLDER / name).read_bytes() == GOLDEN[name](), "run `python tests/frontend/golden.py`"
