@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from tb_xai_callbacks import schedule
-from tb_xai_callbacks.backends import Capture, CaptureRequest, Layout, Observer, Pending, TargetLayer
-from tb_xai_callbacks.guard import LOGGER, Guard, sentence
+from tb_xai_callbacks.backends import Capture, Layout, Observer, Pending, TargetLayer
+from tb_xai_callbacks.guard import Guard
 from tb_xai_callbacks.journal import Journal, initial_signals
+from tb_xai_callbacks.measure.targets import Selection
 from tb_xai_callbacks.options import SIGNALS, Options
 from tb_xai_callbacks.pace import Pace
+from tb_xai_callbacks.passes import ProbePasses
 from tb_xai_callbacks.probe_set import ProbeSet
 from tb_xai_callbacks.probes import attention, attribution, layer_stats
 from tb_xai_callbacks.sink import EventFileSink
@@ -74,6 +78,9 @@ class Recorder:
         with self.guard("layout"):
             self._layout = observer.layout()
         self.targets = self._resolve_targets()
+        self._passes = ProbePasses(
+            observer, self.guard, self._choose, [target.name for target in self.targets]
+        )
         self._check_probe()
 
     # ---- what hosts call
@@ -118,7 +125,7 @@ class Recorder:
             return
         self._snapshot_step = self.step = step
         with self.pace.timed("explanations", self.journal):
-            for capture in self._captures():
+            for capture in self._passes.run(*self._wanted_passes()):
                 self._put_capture(step, capture)
         self._put_status("running")
 
@@ -166,6 +173,10 @@ class Recorder:
 
     # ---- observing
 
+    def _choose(self, outputs: np.ndarray) -> Selection:
+        assert self.probe is not None, "without a probe there is nothing to choose from"
+        return attribution.choose(outputs, self.options, self.probe, self._layout.sigmoid_output)
+
     def _arm_if_due(self, step: int) -> None:
         self._armed = False
         # what is observed on the probe is known after the step and belongs to the step that follows
@@ -195,8 +206,8 @@ class Recorder:
             return observe()
         return None
 
-    def _captures(self) -> Iterable[Capture]:
-        """One pass for everything; if it fails, one pass each, so that one cannot take the other down."""
+    def _wanted_passes(self) -> tuple[bool, bool, bool]:
+        """Whether to explain, to look at attention, to take statistics on the probe."""
         explain = bool(self.targets) and not self.journal.is_off("explanations")
         attend = bool(self._layout.attention_layers) and not self.journal.is_off("attention")
         statistics = (
@@ -204,37 +215,7 @@ class Recorder:
             and not self.journal.is_off("activations")
             and self._statistics_step != self.step
         )
-        if not (explain or attend or statistics):
-            return
-        try:
-            yield self.observer.capture(self._request(explain, attend, statistics))
-            return
-        except Exception as error:
-            if self.options.strict:
-                raise
-            LOGGER.debug("capture failed", exc_info=True)
-            if explain != attend:
-                self.guard.switch_off("explanations" if explain else "attention", sentence(error))
-                return
-        for name, request in (
-            ("explanations", self._request(True, False, False)),
-            ("attention", self._request(False, True, False)),
-        ):
-            with self.guard(name):
-                yield self.observer.capture(request)
-
-    def _request(self, explain: bool, attend: bool, statistics: bool) -> CaptureRequest:
-        probe = self.probe
-        if not explain or probe is None:
-            return CaptureRequest(attention=attend, statistics=statistics)
-        return CaptureRequest(
-            layers=tuple(target.name for target in self.targets),
-            choose=lambda outputs: attribution.choose(
-                outputs, self.options, probe, self._layout.sigmoid_output
-            ),
-            attention=attend,
-            statistics=statistics,
-        )
+        return explain, attend, statistics
 
     # ---- writing
 

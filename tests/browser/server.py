@@ -27,17 +27,22 @@ def get_json(url: str) -> object:
 
 
 @contextlib.contextmanager
-def tensorboard(log_dir: Path, *flags: str, runs: int = 0, patience_s: float = 120) -> Iterator[str]:
-    """A TensorBoard on `log_dir`; yields its address once it shows at least `runs` of our runs."""
+def tensorboard(
+    log_dir: Path, *flags: str, runs: int = 0, prefix: str = "", patience_s: float = 120
+) -> Iterator[str]:
+    """A TensorBoard on `log_dir`; yields its address once it shows at least `runs` of our runs.
+
+    `prefix` is its path prefix, as behind a proxy: "/tb".
+    """
     port = free_port()
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(log_dir), "--port", str(port)]
     process = subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--reload_interval", "1", *flags],
+        [*command, "--host", "127.0.0.1", "--reload_interval", "1", "--path_prefix", prefix, *flags],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}{prefix}"
     try:
         _wait(url, runs, process, time.monotonic() + patience_s)
         yield url

@@ -62,7 +62,7 @@ def test_the_tab_with_data(demo_logs: Path) -> None:
 
 
 def test_the_tab_through_the_python_loader_and_a_path_prefix(demo_logs: Path) -> None:
-    with tensorboard(demo_logs, "--load_fast=false", runs=2) as url:
+    with tensorboard(demo_logs, "--load_fast=false", runs=2, prefix="/tb") as url:
         run_node("smoke", TAB_URL=url)
 
 
