@@ -136,6 +136,8 @@ class Run:
         Raises:
             UnknownNameError: for a method or a layer that is not there; the message names the nearest.
         """
+        if not self.methods:
+            raise UnknownNameError(self._not_captured("explanations"))
         if method not in self.methods:
             raise UnknownNameError(_nearest("method", method, self.methods))
         there = {tag.layer for tag in self._tags("Attribution") if tag.method == method}
@@ -158,10 +160,20 @@ class Run:
             UnknownNameError: for a layer that has none; the message names the nearest.
         """
         layers = self.attention_layers
-        chosen = layers[0] if layer is None and layers else layer or ""
+        if not layers:
+            raise UnknownNameError(self._not_captured("attention"))
+        chosen = layers[0] if layer is None else layer
         if chosen not in layers:
             raise UnknownNameError(_nearest("attention layer", chosen, layers))
         return maps.attention(self._reader, self._run, chosen)
+
+    def _not_captured(self, signal: str) -> str:
+        """Why a signal is not there, in the recorder's words if it said so."""
+        status = self.status
+        reasons = (
+            [s.reason for s in status.signals if s.name == signal and s.state == "off"] if status else []
+        )
+        return f"run {self.name!r} has no {signal}: {reasons[0] if reasons else 'none was logged'}"
 
     @property
     def scalars(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -136,3 +136,15 @@ def test_two_watches_at_once_do_not_disturb_each_other(tmp_path):
     first.close()
     second.close()
     assert torch.amp.GradScaler.scale is original
+
+
+def test_the_log_says_why_a_signal_is_not_there(tmp_path):
+    model = nn.Sequential(nn.Linear(4, 3))
+    with watch(model, log_dir=tmp_path / "a", probe=torch.randn(4, 4)) as explain:
+        model(torch.randn(4, 4)).sum().backward()
+        explain.step()
+    run = open_log(tmp_path)["a"]
+    with pytest.raises(KeyError, match=r"run 'a' has no attention: .*scaled_dot_product_attention"):
+        run.attention()
+    with pytest.raises(KeyError, match=r"run 'a' has no explanations: .*rows and columns"):
+        run.attributions()
