@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bodies written by Python (tests/frontend/golden.py) decode here to the numbers that went in.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Attribution, RunStatus } from '../src/schema_pb';
 import { decodeFrames, sampleHeat } from '../src/wire';
+import attributionHex from './golden/attribution.hex?raw';
+import statusHex from './golden/status.hex?raw';
 
-const body = (name: string): Uint8Array => new Uint8Array(readFileSync(join('tests/golden', name)));
+const bytes = (hex: string): Uint8Array => Uint8Array.from(hex.match(/[0-9a-f]{2}/g) ?? [], (pair) => Number.parseInt(pair, 16));
 
 test('an attribution keeps its tiny, zero, negative and missing values', () => {
-  const frames = decodeFrames(Attribution, body('attribution.bin'));
+  const frames = decodeFrames(Attribution, bytes(attributionHex));
   expect(frames.map((frame) => frame.step)).toEqual([0, 1_000_000]);
   const { record } = frames[1]!;
   expect([record.method, record.layer, record.signed, record.call, record.calls]).toEqual(['grad_cam', 'conv', true, 2, 2]);
@@ -25,7 +25,7 @@ test('an attribution keeps its tiny, zero, negative and missing values', () => {
 });
 
 test('a status keeps its lists and numbers beyond 32 bits', () => {
-  const { record } = decodeFrames(RunStatus, body('status.bin'))[0]!;
+  const { record } = decodeFrames(RunStatus, bytes(statusHex))[0]!;
   expect(record.nextExplainStep).toBe(2 ** 40);
   expect(record.signals[0]).toMatchObject({ name: 'attention', state: 'off', reason: 'why', remedy: 'how' });
   expect(record.costs[0]).toMatchObject({ name: 'explanations', seconds: 1.5, runs: 3, skipped: 2 });

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answer bodies that both languages must read alike; `python tests/frontend/golden.py` writes them."""
+"""Answer bodies that both languages must read alike; running this file writes them, in hex."""
 
 from pathlib import Path
 
@@ -37,9 +37,9 @@ def status() -> bytes:
     return schema_pb2.Frames(frames=[frame], kept=1).SerializeToString(deterministic=True)
 
 
-GOLDEN = {"attribution.bin": attribution, "status.bin": status}
+GOLDEN = {"attribution.hex": attribution, "status.hex": status}
 
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, make in GOLDEN.items():
-        (FOLDER / name).write_bytes(make())
+        (FOLDER / name).write_text(make().hex() + "\n")

@@ -12,4 +12,6 @@ from golden import FOLDER, GOLDEN
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_python_writes_the_golden_body(name):
-    assert (FOLDER / name).read_bytes() == GOLDEN[name](), "run `python tests/frontend/golden.py`"
+    assert bytes.fromhex((FOLDER / name).read_text()) == GOLDEN[name](), (
+        "run `python tests/frontend/golden.py`"
+    )
