@@ -14,6 +14,8 @@ from tb_xai_callbacks.lightning import ExplainCallback
 
 
 class Digits(LightningModule):
+    """One convolution and a linear classifier."""
+
     def __init__(self):
         super().__init__()
         self.features = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))

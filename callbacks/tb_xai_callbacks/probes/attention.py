@@ -10,7 +10,7 @@ import numpy as np
 from tb_xai_callbacks.measure.attention import head_entropy, pool_attention
 from tb_xai_plugin.records import Attention, HeadStats
 
-#: The maps of one snapshot, all layers together, take at most this much; beyond it fewer samples are kept.
+#: Beyond this for the maps of one snapshot, all layers together, fewer samples are kept: at least one each.
 MOST_BYTES = 1 << 20
 
 
