@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from google.protobuf.message import DecodeError, Message
 
 from tb_xai_plugin import codec_maps as maps
 from tb_xai_plugin import codec_tables as tables
 from tb_xai_plugin import records as r
 from tb_xai_plugin import schema_pb2 as pb
-from tb_xai_plugin.codec_arrays import SchemaError
+from tb_xai_plugin.codec_arrays import SchemaError, float_bytes
 from tb_xai_plugin.metadata import SCHEMA_VERSION
 
 __all__ = ["CODECS", "SchemaError", "decode", "encode"]
@@ -36,13 +37,8 @@ def run_status_pb(record: r.RunStatus) -> pb.RunStatus:
 
 def run_status(message: pb.RunStatus) -> r.RunStatus:
     """RunStatus message → record."""
-    plain = {
-        field.name: getattr(message, field.name)
-        for field in message.DESCRIPTOR.fields
-        if not field.is_repeated and field.name != "version"
-    }
     return r.RunStatus(
-        **plain,
+        **_plain(message),
         versions=tuple(message.versions),
         signals=tuple(r.Signal(m.name, m.state, m.reason, m.remedy) for m in message.signals),
         notices=tuple(r.Notice(m.level, m.subject, m.message, m.step) for m in message.notices),
@@ -53,16 +49,55 @@ def run_status(message: pb.RunStatus) -> r.RunStatus:
 
 
 def findings_pb(record: r.Findings) -> pb.Findings:
-    """Findings record → message."""
-    return pb.Findings(findings=[pb.Finding(**asdict(finding)) for finding in record.findings])
+    """Findings record → message; the fields have the same names."""
+    return pb.Findings(**asdict(record))
 
 
 def findings(message: pb.Findings) -> r.Findings:
     """Findings message → record."""
-    names = [field.name for field in pb.Finding.DESCRIPTOR.fields]
     return r.Findings(
-        tuple(r.Finding(**{name: getattr(m, name) for name in names}) for m in message.findings)
+        tuple(r.Finding(**_plain(m)) for m in message.findings),
+        tuple(r.RuleState(**_plain(m)) for m in message.rules),
+        message.step,
     )
+
+
+def setup_pb(record: r.Setup) -> pb.Setup:
+    """Setup record → message."""
+    fields = asdict(record)
+    options = fields.pop("options")
+    return pb.Setup(**fields, option_names=list(options), option_values=list(options.values()))
+
+
+def setup(message: pb.Setup) -> r.Setup:
+    """Setup message → record."""
+    return r.Setup(
+        **_plain(message),
+        options=dict(zip(message.option_names, message.option_values, strict=True)),
+        output_shape=tuple(message.output_shape),
+        broadcast_shape=tuple(message.broadcast_shape),
+        class_counts=tuple(message.class_counts),
+        hidden_softmax=tuple(message.hidden_softmax),
+    )
+
+
+def loss_trace_pb(record: r.LossTrace) -> pb.LossTrace:
+    """LossTrace record → message."""
+    return pb.LossTrace(first_step=record.first_step, values=float_bytes(record.values))
+
+
+def loss_trace(message: pb.LossTrace) -> r.LossTrace:
+    """LossTrace message → record."""
+    return r.LossTrace(message.first_step, np.frombuffer(message.values, dtype="<f4").copy())
+
+
+def _plain(message: Any) -> dict[str, Any]:
+    """The fields of a message that are single values, but for the version."""
+    return {
+        field.name: getattr(message, field.name)
+        for field in message.DESCRIPTOR.fields
+        if not field.is_repeated and field.name != "version"
+    }
 
 
 #: kind → (message class, record class, record → message, message → record)
@@ -77,6 +112,8 @@ CODECS: dict[str, tuple[type[Message], type, Callable[[Any], Message], Callable[
     "Probe": (pb.Probe, r.Probe, maps.probe_pb, maps.probe),
     "Scalars": (pb.Scalars, r.Scalars, scalars_pb, scalars),
     "RunStatus": (pb.RunStatus, r.RunStatus, run_status_pb, run_status),
+    "LossTrace": (pb.LossTrace, r.LossTrace, loss_trace_pb, loss_trace),
+    "Setup": (pb.Setup, r.Setup, setup_pb, setup),
     "Findings": (pb.Findings, r.Findings, findings_pb, findings),
 }
 

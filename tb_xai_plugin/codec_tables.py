@@ -39,7 +39,7 @@ def layer_table(message: pb.LayerTable) -> r.LayerTable:
         parameters=tuple(
             r.Parameter(
                 name=m.name, layer=m.layer, shape=tuple(m.shape), trainable=m.trainable,
-                in_optimizer=m.in_optimizer,
+                in_optimizer=m.in_optimizer, group=m.group,
             )
             for m in message.parameters
         ),

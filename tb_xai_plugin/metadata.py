@@ -22,6 +22,8 @@ SCALARS_TAG = "scalars"
 UNITS_TAG = "units"
 HEADS_TAG = "heads"
 FINDINGS_TAG = "findings"
+LOSS_TAG = "loss"
+SETUP_TAG = "setup"
 
 #: Record kinds that travel as blob sequences.
 MEDIA_KINDS = frozenset({"Attribution", "Attention", "Probe"})

@@ -13,10 +13,14 @@ import numpy as np
 TRAINING_BATCH = "training batch"
 PROBE = "probe"
 
-#: Columns of activation and gradient statistics, in the order of `LayerStats.values`.
+#: Columns of activation statistics, in the order of `LayerStats.values`. `participation_ratio` is
+#: (tr C)² / ‖C‖² of the covariance C of the units over samples: how many directions they vary in.
 LAYER_COLUMNS = (
     "count", "mean", "std", "min", "max", "norm", "zero_fraction", "nonfinite_count", "dead_fraction",
+    "participation_ratio",
 )  # fmt: skip
+#: Columns of the statistics of gradients.
+GRADIENT_COLUMNS = LAYER_COLUMNS[:9]
 #: Columns of weight statistics. `update_ratio` is ‖Δw‖/‖w‖ of the last optimiser step.
 WEIGHT_COLUMNS = (
     "count", "mean", "std", "min", "max", "norm", "zero_fraction", "nonfinite_count", "update_ratio",
@@ -49,13 +53,18 @@ class Layer:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A weight tensor; `in_optimizer` is False where nothing updates it."""
+    """A weight tensor; `in_optimizer` is False where nothing updates it.
+
+    `group` is its parameter group, counted through all optimizers: the scalar `learning_rate` is that of
+    group 0, `learning_rate/2` that of group 2.
+    """
 
     name: str
     layer: str
     shape: tuple[int, ...] = ()
     trainable: bool = True
     in_optimizer: bool = True
+    group: int = 0
 
 
 @dataclass(frozen=True)
@@ -235,8 +244,57 @@ class RunStatus:
 
 
 @dataclass(frozen=True)
+class LossTrace:
+    """The loss of every optimiser step since the last trace: `values` float32 [k].
+
+    Value i is the loss of the batch that ran on the weights after `first_step` + i updates.
+    """
+
+    first_step: int
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is trained on what, as far as it is known; the latest one counts.
+
+    `link` is what the loss applies to the outputs before it compares them, `base_loss` the loss of the
+    best constant prediction on the `num_samples` samples of the check-up. Feature figures are of their
+    inputs: root mean squares of single features (channels of images), the largest and the median.
+    """
+
+    task: str = ""
+    loss: str = ""
+    reduction: str = ""
+    head: str = ""
+    link: str = ""
+    output_shape: tuple[int, ...] = ()
+    broadcast_shape: tuple[int, ...] = ()
+    optimizer: str = ""
+    options: dict[str, float] = field(default_factory=dict)
+    num_samples: int = 0
+    class_counts: tuple[int, ...] = ()
+    target_low: float = np.nan
+    target_high: float = np.nan
+    target_mean: float = np.nan
+    target_std: float = np.nan
+    base_loss: float = np.nan
+    feature_rms_max: float = np.nan
+    feature_rms_median: float = np.nan
+    input_low: float = np.nan
+    input_high: float = np.nan
+    normalises: bool = False
+    hidden_softmax: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Finding:
-    """A rule that fired: what, where, since which step, on what evidence, what to do."""
+    """A rule that fired: what, where, since which step, on what evidence, what to do.
+
+    `layer` is a layer or a parameter, "" for the whole network. `last_step` is the last step at which it
+    was seen to hold. `value` and `threshold` are of `statistic`. `root` names the finding that this one
+    follows from (its `key`), "" where it stands for itself.
+    """
 
     rule: str
     severity: str
@@ -247,10 +305,33 @@ class Finding:
     threshold: float
     message: str
     advice: str
+    family: str = ""
+    title: str = ""
+    cause: str = ""
+    root: str = ""
+    statistic: str = ""
+
+    @property
+    def key(self) -> str:
+        """RULE@LAYER, or RULE where it is of the whole network."""
+        return f"{self.rule}@{self.layer}" if self.layer else self.rule
+
+
+@dataclass(frozen=True)
+class RuleState:
+    """A rule: watching, waiting for data, or off, with the reason; `definition` says what it looks for."""
+
+    rule: str
+    family: str
+    state: str
+    reason: str
+    definition: str
 
 
 @dataclass(frozen=True)
 class Findings:
-    """All findings of a run so far; the latest record counts."""
+    """All findings of a run so far, worst first, and all rules; the latest record counts."""
 
     findings: tuple[Finding, ...] = field(default=())
+    rules: tuple[RuleState, ...] = field(default=())
+    step: int = 0

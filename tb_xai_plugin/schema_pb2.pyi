@@ -51,18 +51,20 @@ class Layer(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., output_shape: _Optional[_Iterable[int]] = ..., units: _Optional[int] = ..., activation: _Optional[str] = ..., calls: _Optional[int] = ..., spatial: bool = ..., is_output: bool = ...) -> None: ...
 
 class Parameter(_message.Message):
-    __slots__ = ("name", "layer", "shape", "trainable", "in_optimizer")
+    __slots__ = ("name", "layer", "shape", "trainable", "in_optimizer", "group")
     NAME_FIELD_NUMBER: _ClassVar[int]
     LAYER_FIELD_NUMBER: _ClassVar[int]
     SHAPE_FIELD_NUMBER: _ClassVar[int]
     TRAINABLE_FIELD_NUMBER: _ClassVar[int]
     IN_OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
     name: str
     layer: str
     shape: _containers.RepeatedScalarFieldContainer[int]
     trainable: bool
     in_optimizer: bool
-    def __init__(self, name: _Optional[str] = ..., layer: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., trainable: bool = ..., in_optimizer: bool = ...) -> None: ...
+    group: int
+    def __init__(self, name: _Optional[str] = ..., layer: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., trainable: bool = ..., in_optimizer: bool = ..., group: _Optional[int] = ...) -> None: ...
 
 class LayerTable(_message.Message):
     __slots__ = ("version", "id", "layers", "parameters", "never_executed")
@@ -323,8 +325,70 @@ class RunStatus(_message.Message):
     log_every_n_steps: int
     def __init__(self, version: _Optional[int] = ..., state: _Optional[str] = ..., host: _Optional[str] = ..., backend: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., signals: _Optional[_Iterable[_Union[Signal, _Mapping]]] = ..., notices: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., costs: _Optional[_Iterable[_Union[Cost, _Mapping]]] = ..., training_seconds: _Optional[float] = ..., max_overhead: _Optional[float] = ..., dropped_records: _Optional[int] = ..., target_layers: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[str]] = ..., next_log_step: _Optional[int] = ..., next_explain_step: _Optional[int] = ..., step: _Optional[int] = ..., log_every_n_steps: _Optional[int] = ...) -> None: ...
 
+class LossTrace(_message.Message):
+    __slots__ = ("version", "first_step", "values")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    FIRST_STEP_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    first_step: int
+    values: bytes
+    def __init__(self, version: _Optional[int] = ..., first_step: _Optional[int] = ..., values: _Optional[bytes] = ...) -> None: ...
+
+class Setup(_message.Message):
+    __slots__ = ("version", "task", "loss", "reduction", "head", "link", "output_shape", "broadcast_shape", "optimizer", "option_names", "option_values", "num_samples", "class_counts", "target_low", "target_high", "target_mean", "target_std", "base_loss", "feature_rms_max", "feature_rms_median", "input_low", "input_high", "normalises", "hidden_softmax")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    REDUCTION_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_SHAPE_FIELD_NUMBER: _ClassVar[int]
+    BROADCAST_SHAPE_FIELD_NUMBER: _ClassVar[int]
+    OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
+    OPTION_NAMES_FIELD_NUMBER: _ClassVar[int]
+    OPTION_VALUES_FIELD_NUMBER: _ClassVar[int]
+    NUM_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    CLASS_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    TARGET_LOW_FIELD_NUMBER: _ClassVar[int]
+    TARGET_HIGH_FIELD_NUMBER: _ClassVar[int]
+    TARGET_MEAN_FIELD_NUMBER: _ClassVar[int]
+    TARGET_STD_FIELD_NUMBER: _ClassVar[int]
+    BASE_LOSS_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_RMS_MAX_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_RMS_MEDIAN_FIELD_NUMBER: _ClassVar[int]
+    INPUT_LOW_FIELD_NUMBER: _ClassVar[int]
+    INPUT_HIGH_FIELD_NUMBER: _ClassVar[int]
+    NORMALISES_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_SOFTMAX_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    task: str
+    loss: str
+    reduction: str
+    head: str
+    link: str
+    output_shape: _containers.RepeatedScalarFieldContainer[int]
+    broadcast_shape: _containers.RepeatedScalarFieldContainer[int]
+    optimizer: str
+    option_names: _containers.RepeatedScalarFieldContainer[str]
+    option_values: _containers.RepeatedScalarFieldContainer[float]
+    num_samples: int
+    class_counts: _containers.RepeatedScalarFieldContainer[int]
+    target_low: float
+    target_high: float
+    target_mean: float
+    target_std: float
+    base_loss: float
+    feature_rms_max: float
+    feature_rms_median: float
+    input_low: float
+    input_high: float
+    normalises: bool
+    hidden_softmax: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, version: _Optional[int] = ..., task: _Optional[str] = ..., loss: _Optional[str] = ..., reduction: _Optional[str] = ..., head: _Optional[str] = ..., link: _Optional[str] = ..., output_shape: _Optional[_Iterable[int]] = ..., broadcast_shape: _Optional[_Iterable[int]] = ..., optimizer: _Optional[str] = ..., option_names: _Optional[_Iterable[str]] = ..., option_values: _Optional[_Iterable[float]] = ..., num_samples: _Optional[int] = ..., class_counts: _Optional[_Iterable[int]] = ..., target_low: _Optional[float] = ..., target_high: _Optional[float] = ..., target_mean: _Optional[float] = ..., target_std: _Optional[float] = ..., base_loss: _Optional[float] = ..., feature_rms_max: _Optional[float] = ..., feature_rms_median: _Optional[float] = ..., input_low: _Optional[float] = ..., input_high: _Optional[float] = ..., normalises: bool = ..., hidden_softmax: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class Finding(_message.Message):
-    __slots__ = ("rule", "severity", "layer", "first_step", "last_step", "value", "threshold", "message", "advice")
+    __slots__ = ("rule", "severity", "layer", "first_step", "last_step", "value", "threshold", "message", "advice", "family", "title", "cause", "root", "statistic")
     RULE_FIELD_NUMBER: _ClassVar[int]
     SEVERITY_FIELD_NUMBER: _ClassVar[int]
     LAYER_FIELD_NUMBER: _ClassVar[int]
@@ -334,6 +398,11 @@ class Finding(_message.Message):
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     ADVICE_FIELD_NUMBER: _ClassVar[int]
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    STATISTIC_FIELD_NUMBER: _ClassVar[int]
     rule: str
     severity: str
     layer: str
@@ -343,15 +412,38 @@ class Finding(_message.Message):
     threshold: float
     message: str
     advice: str
-    def __init__(self, rule: _Optional[str] = ..., severity: _Optional[str] = ..., layer: _Optional[str] = ..., first_step: _Optional[int] = ..., last_step: _Optional[int] = ..., value: _Optional[float] = ..., threshold: _Optional[float] = ..., message: _Optional[str] = ..., advice: _Optional[str] = ...) -> None: ...
+    family: str
+    title: str
+    cause: str
+    root: str
+    statistic: str
+    def __init__(self, rule: _Optional[str] = ..., severity: _Optional[str] = ..., layer: _Optional[str] = ..., first_step: _Optional[int] = ..., last_step: _Optional[int] = ..., value: _Optional[float] = ..., threshold: _Optional[float] = ..., message: _Optional[str] = ..., advice: _Optional[str] = ..., family: _Optional[str] = ..., title: _Optional[str] = ..., cause: _Optional[str] = ..., root: _Optional[str] = ..., statistic: _Optional[str] = ...) -> None: ...
+
+class RuleState(_message.Message):
+    __slots__ = ("rule", "family", "state", "reason", "definition")
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    rule: str
+    family: str
+    state: str
+    reason: str
+    definition: str
+    def __init__(self, rule: _Optional[str] = ..., family: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., definition: _Optional[str] = ...) -> None: ...
 
 class Findings(_message.Message):
-    __slots__ = ("version", "findings")
+    __slots__ = ("version", "findings", "rules", "step")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
     version: int
     findings: _containers.RepeatedCompositeFieldContainer[Finding]
-    def __init__(self, version: _Optional[int] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ...) -> None: ...
+    rules: _containers.RepeatedCompositeFieldContainer[RuleState]
+    step: int
+    def __init__(self, version: _Optional[int] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., rules: _Optional[_Iterable[_Union[RuleState, _Mapping]]] = ..., step: _Optional[int] = ...) -> None: ...
 
 class Frame(_message.Message):
     __slots__ = ("step", "wall_time", "record")

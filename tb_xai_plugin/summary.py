@@ -28,6 +28,8 @@ def tag_of(record: Any) -> str:
         "Scalars": metadata.SCALARS_TAG,
         "UnitCounts": metadata.UNITS_TAG,
         "HeadStats": metadata.HEADS_TAG,
+        "LossTrace": metadata.LOSS_TAG,
+        "Setup": metadata.SETUP_TAG,
         "Findings": metadata.FINDINGS_TAG,
     }[kind]
 

@@ -66,6 +66,8 @@ export interface Parameter {
   trainable: boolean;
   /** some optimizer updates it */
   inOptimizer: boolean;
+  /** which of the optimizers' parameter groups, counted through */
+  group: number;
 }
 
 /**
@@ -255,6 +257,55 @@ export interface RunStatus {
   logEveryNSteps: number;
 }
 
+/** The loss of every optimiser step since the last trace. */
+export interface LossTrace {
+  version: number;
+  /** of the first value; one value a step */
+  firstStep: number;
+  /** float32 [k] */
+  values: Uint8Array;
+}
+
+/** What is trained on what, as far as it is known: what the rules judge a run by. The latest counts. */
+export interface Setup {
+  version: number;
+  /** classification, regression; "": not known */
+  task: string;
+  /** cross_entropy, nll, bce, bce_logits, mse, l1, huber, kl, other; "": not known */
+  loss: string;
+  /** mean, sum; "": not known */
+  reduction: string;
+  /** the model's last operation: linear, softmax, log_softmax, sigmoid, tanh, relu */
+  head: string;
+  /** what the loss applies to the outputs first: log_softmax, softmax, sigmoid, log */
+  link: string;
+  /** without the batch axis */
+  outputShape: number[];
+  /** of the loss's elements, where operands were expanded; else empty */
+  broadcastShape: number[];
+  optimizer: string;
+  /** of the optimizer: lr, momentum, weight_decay … */
+  optionNames: string[];
+  optionValues: number[];
+  /** of the check-up's data: probe samples with labels */
+  numSamples: number;
+  classCounts: number[];
+  targetLow: number;
+  targetHigh: number;
+  targetMean: number;
+  targetStd: number;
+  /** of the best constant prediction; NaN: not known */
+  baseLoss: number;
+  featureRmsMax: number;
+  featureRmsMedian: number;
+  inputLow: number;
+  inputHigh: number;
+  /** the first layer with weights is preceded by a normalisation */
+  normalises: boolean;
+  /** layers within the network that end in a softmax over units */
+  hiddenSoftmax: string[];
+}
+
 export interface Finding {
   rule: string;
   /** error, warning, info */
@@ -266,11 +317,31 @@ export interface Finding {
   threshold: number;
   message: string;
   advice: string;
+  family: string;
+  title: string;
+  cause: string;
+  /** RULE or RULE@LAYER of the finding that this one follows from; "": its own */
+  root: string;
+  /** what value and threshold are of, e.g. "share of dead units" */
+  statistic: string;
+}
+
+export interface RuleState {
+  rule: string;
+  family: string;
+  /** watching, waiting, off */
+  state: string;
+  /** why it waits or is off */
+  reason: string;
+  definition: string;
 }
 
 export interface Findings {
   version: number;
   findings: Finding[];
+  rules: RuleState[];
+  /** up to which the rules have looked */
+  step: number;
 }
 
 export interface Frame {
@@ -508,7 +579,7 @@ export const Layer: MessageFns<Layer> = {
 };
 
 function createBaseParameter(): Parameter {
-  return { name: "", layer: "", shape: [], trainable: false, inOptimizer: false };
+  return { name: "", layer: "", shape: [], trainable: false, inOptimizer: false, group: 0 };
 }
 
 export const Parameter: MessageFns<Parameter> = {
@@ -573,6 +644,14 @@ export const Parameter: MessageFns<Parameter> = {
             }
 
             message.inOptimizer = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.group = reader.uint32();
             continue;
           }
         }
@@ -2052,6 +2131,349 @@ export const RunStatus: MessageFns<RunStatus> = {
   },
 };
 
+function createBaseLossTrace(): LossTrace {
+  return { version: 0, firstStep: 0, values: new Uint8Array(0) };
+}
+
+export const LossTrace: MessageFns<LossTrace> = {
+  decode(input: BinaryReader | Uint8Array, length?: number): LossTrace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLossTrace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.firstStep = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.values = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetup(): Setup {
+  return {
+    version: 0,
+    task: "",
+    loss: "",
+    reduction: "",
+    head: "",
+    link: "",
+    outputShape: [],
+    broadcastShape: [],
+    optimizer: "",
+    optionNames: [],
+    optionValues: [],
+    numSamples: 0,
+    classCounts: [],
+    targetLow: 0,
+    targetHigh: 0,
+    targetMean: 0,
+    targetStd: 0,
+    baseLoss: 0,
+    featureRmsMax: 0,
+    featureRmsMedian: 0,
+    inputLow: 0,
+    inputHigh: 0,
+    normalises: false,
+    hiddenSoftmax: [],
+  };
+}
+
+export const Setup: MessageFns<Setup> = {
+  decode(input: BinaryReader | Uint8Array, length?: number): Setup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetup();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.task = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.loss = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reduction = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.head = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.link = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.outputShape.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.outputShape.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag === 64) {
+              message.broadcastShape.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.broadcastShape.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.optimizer = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.optionNames.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag === 89) {
+              message.optionValues.push(reader.double());
+
+              continue;
+            }
+
+            if (tag === 90) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.optionValues.push(reader.double());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.numSamples = longToNumber(reader.uint64());
+            continue;
+          }
+          case 13: {
+            if (tag === 104) {
+              message.classCounts.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 106) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.classCounts.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 14: {
+            if (tag !== 113) {
+              break;
+            }
+
+            message.targetLow = reader.double();
+            continue;
+          }
+          case 15: {
+            if (tag !== 121) {
+              break;
+            }
+
+            message.targetHigh = reader.double();
+            continue;
+          }
+          case 16: {
+            if (tag !== 129) {
+              break;
+            }
+
+            message.targetMean = reader.double();
+            continue;
+          }
+          case 17: {
+            if (tag !== 137) {
+              break;
+            }
+
+            message.targetStd = reader.double();
+            continue;
+          }
+          case 18: {
+            if (tag !== 145) {
+              break;
+            }
+
+            message.baseLoss = reader.double();
+            continue;
+          }
+          case 19: {
+            if (tag !== 153) {
+              break;
+            }
+
+            message.featureRmsMax = reader.double();
+            continue;
+          }
+          case 20: {
+            if (tag !== 161) {
+              break;
+            }
+
+            message.featureRmsMedian = reader.double();
+            continue;
+          }
+          case 21: {
+            if (tag !== 169) {
+              break;
+            }
+
+            message.inputLow = reader.double();
+            continue;
+          }
+          case 22: {
+            if (tag !== 177) {
+              break;
+            }
+
+            message.inputHigh = reader.double();
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.normalises = reader.bool();
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.hiddenSoftmax.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseFinding(): Finding {
   return {
     rule: "",
@@ -2063,6 +2485,11 @@ function createBaseFinding(): Finding {
     threshold: 0,
     message: "",
     advice: "",
+    family: "",
+    title: "",
+    cause: "",
+    root: "",
+    statistic: "",
   };
 }
 
@@ -2152,6 +2579,117 @@ export const Finding: MessageFns<Finding> = {
             message.advice = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.family = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.root = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.statistic = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRuleState(): RuleState {
+  return { rule: "", family: "", state: "", reason: "", definition: "" };
+}
+
+export const RuleState: MessageFns<RuleState> = {
+  decode(input: BinaryReader | Uint8Array, length?: number): RuleState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRuleState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.family = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.definition = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2166,7 +2704,7 @@ export const Finding: MessageFns<Finding> = {
 };
 
 function createBaseFindings(): Findings {
-  return { version: 0, findings: [] };
+  return { version: 0, findings: [], rules: [], step: 0 };
 }
 
 export const Findings: MessageFns<Findings> = {
@@ -2197,6 +2735,22 @@ export const Findings: MessageFns<Findings> = {
             }
 
             message.findings.push(Finding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.rules.push(RuleState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.step = longToNumber(reader.uint64());
             continue;
           }
         }

@@ -11,7 +11,7 @@ from tb_xai_plugin import records
 
 COLUMNS = {
     "activation": records.LAYER_COLUMNS,
-    "gradient": records.LAYER_COLUMNS,
+    "gradient": records.GRADIENT_COLUMNS,
     "weight": records.WEIGHT_COLUMNS,
     "weight_gradient": records.WEIGHT_GRADIENT_COLUMNS,
 }
