@@ -22,7 +22,7 @@ from tb_xai_callbacks.recorder import Recorder
 from tb_xai_callbacks.torch_start import (
     Start,
     check_layer_names,
-    learning_rate,
+    learning_rates,
     numpy_of,
     plain_loss,
     why,
@@ -111,10 +111,13 @@ class ExplainCallback(Callback):
         if self._recorder is None or trainer.global_step == self._step:
             return
         self._step = trainer.global_step
-        scalars = None
+        scalars, loss = None, plain_loss(outputs)
         if self._recorder.due_next():  # the step just done was observed
-            scalars = {"loss": plain_loss(outputs), "learning_rate": learning_rate(trainer.optimizers)}
-        self._recorder.after_step(self._step, scalars)
+            scalars = {"loss": loss, **learning_rates(trainer.optimizers)}
+            if self._observer is not None:
+                self._observer.note_loss(outputs.get("loss") if isinstance(outputs, Mapping) else outputs)
+        self._recorder.after_step(self._step, scalars, loss)
+        self._recorder.tell()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the last state and close the file."""
@@ -161,6 +164,8 @@ class ExplainCallback(Callback):
         try:
             if recorder is not None:
                 recorder.finish(self._step, failed)
+                if not failed:
+                    recorder.tell()
         finally:
             if observer is not None:
                 observer.close()

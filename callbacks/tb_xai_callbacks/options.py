@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from tb_xai_plugin.records import Finding
+from tb_xai_plugin.rules import Rule
+
 SIGNALS = ("activations", "gradients", "weights", "attention", "explanations")
 
 #: Attribution methods that this version computes.
@@ -36,6 +39,8 @@ class Options:
         max_overhead: share of training time, None for no budget.
         strict: raise our own errors instead of switching the probe off. For tests.
         output: selects the tensor to explain from what the model returns: a key, an index or a function.
+        on_finding: called with each new `Finding`, between two steps; what it raises ends training.
+        rules: the rules of the diagnosis; None is `tb_xai_plugin.rules.RULES`, () is none.
     """
 
     num_samples: int = 16
@@ -49,6 +54,8 @@ class Options:
     max_overhead: float | None = 0.05
     strict: bool = False
     output: str | int | Callable[[Any], Any] | None = None
+    on_finding: Callable[[Finding], Any] | None = None
+    rules: Sequence[Rule] | None = None
 
     @classmethod
     def create(cls, **options: Any) -> Options:

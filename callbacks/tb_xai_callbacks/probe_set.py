@@ -16,6 +16,8 @@ from tb_xai_plugin.records import Probe
 
 #: Inputs larger than this many floats are not stored as values.
 MOST_VALUES = 1 << 20
+#: Samples that a run is judged on: enough that a share of one in a hundred is seen, few enough to be cheap.
+CHECKUP_SAMPLES = 128
 
 
 def map_arrays(inputs: Any, function: Callable[[np.ndarray], Any]) -> Any:
@@ -38,7 +40,8 @@ def arrays_of(inputs: Any) -> list[np.ndarray]:
 class ProbeSet:
     """Fixed samples: `inputs` numpy, sample axis first; `labels` int [n] or None; `targets` or None.
 
-    `problems` are sentences about samples that were given but could not be used.
+    `problems` are sentences about samples that were given but could not be used. `checkup` are more of the
+    samples that were given, in the proportions of the whole, for what takes more than a look.
     """
 
     inputs: Any
@@ -47,6 +50,7 @@ class ProbeSet:
     class_names: tuple[str, ...] = ()
     hash: str = ""
     problems: tuple[str, ...] = ()
+    checkup: ProbeSet | None = None
 
     @property
     def size(self) -> int:
@@ -58,9 +62,16 @@ class ProbeSet:
         """What a loss would compare with: labels of a classification, else targets, else None."""
         return self.labels if self.labels is not None else self.targets
 
+    def with_values(self) -> ProbeSet:
+        """The same samples with the labels taken for values to be predicted."""
+        values = None if self.labels is None else self.labels.astype(np.float64)
+        more = self.checkup.with_values() if self.checkup else None
+        return replace(self, labels=None, targets=values, checkup=more)
+
     def without_labels(self) -> ProbeSet:
         """The same samples with the labels forgotten."""
-        return replace(self, labels=None)
+        more = self.checkup.without_labels() if self.checkup else None
+        return replace(self, labels=None, checkup=more)
 
     def record(self) -> Probe:
         """The probe as it is stored: pictures as PNG, other inputs as values where they are small."""
@@ -173,6 +184,8 @@ def _split_truth(labels: Any, n: int) -> tuple[np.ndarray | None, np.ndarray | N
         if flat.min() < 0:
             raise ValueError(f"probe: labels must be classes from 0, got {int(flat.min())}")
         return flat.astype(np.int64), None
+    if np.isin(flat, (0, 1)).all() and flat.min() < flat.max():
+        return flat.astype(np.int64), None  # as losses on logits want them
     return None, array
 
 
@@ -200,14 +213,23 @@ def choose_probe(
         raise ValueError("probe: every sample has NaN or infinite values; give samples the model can take")
     groups = classes if classes is not None else np.zeros(n, dtype=np.int64)
     index = whole[balanced(groups[whole], num_samples, seed)]
-    inputs = map_arrays(inputs, lambda array: np.array(array[index]))
+    probe = _taken(inputs, classes, values, index)
+    more = np.sort(np.random.default_rng(seed).permutation(whole)[:CHECKUP_SAMPLES])
+    return replace(
+        probe,
+        class_names=tuple(str(name) for name in class_names or ()),
+        hash=probe_hash(probe.inputs),
+        problems=_problems(n, whole),
+        checkup=_taken(inputs, classes, values, more),
+    )
+
+
+def _taken(inputs: Any, classes: np.ndarray | None, values: np.ndarray | None, index: np.ndarray) -> ProbeSet:
+    """Copies of the samples at `index`."""
     return ProbeSet(
-        inputs=inputs,
+        inputs=map_arrays(inputs, lambda array: np.array(array[index])),
         labels=None if classes is None else classes[index],
         targets=None if values is None else np.array(values[index]),
-        class_names=tuple(str(name) for name in class_names or ()),
-        hash=probe_hash(inputs),
-        problems=_problems(n, whole),
     )
 
 

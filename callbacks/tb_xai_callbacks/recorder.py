@@ -16,6 +16,7 @@ import numpy as np
 
 from tb_xai_callbacks import schedule
 from tb_xai_callbacks.backends import Capture, Layout, Observer, Pending, TargetLayer
+from tb_xai_callbacks.diagnosis import LiveDiagnosis
 from tb_xai_callbacks.guard import Guard
 from tb_xai_callbacks.journal import Journal, initial_signals
 from tb_xai_callbacks.measure.targets import Selection
@@ -82,6 +83,9 @@ class Recorder:
             observer, self.guard, self._choose, [target.name for target in self.targets]
         )
         self._check_probe()
+        self.diagnosis = LiveDiagnosis(
+            observer, probe, self._layout.table, options, self._put, self.guard, self.pace, self.journal
+        )
 
     # ---- what hosts call
 
@@ -97,23 +101,34 @@ class Recorder:
         if not self.observer.observes_training:
             self._put_reductions(step, self._guarded_pending(self.observer.parameters))
         self.snapshot(step)
+        self.diagnosis.start(step)
         self._arm_if_due(step)
         self.pace.resume()
 
-    def after_step(self, step: int, scalars: Mapping[str, Any] | None = None) -> None:
-        """`step` optimiser steps are done. Collects what was observed, explains and arms as scheduled."""
+    def after_step(self, step: int, scalars: Mapping[str, Any] | None = None, loss: Any = None) -> None:
+        """`step` optimiser steps are done. Collects what was observed, explains and arms as scheduled.
+
+        `scalars` are of an observed step; `loss`, a number or detached 0-d tensor, is of every one.
+        """
         if self._sink is None or self._finished:
             return
         self.pace.pause(armed=self._armed)
         self.step = step
-        if self._armed:
+        observed = self._armed
+        self.diagnosis.note_loss(loss)
+        if observed:
             self._collect(step, scalars)
+        self.diagnosis.after_step(step, observed)
         if self.pace.explain_due(step, self.journal):
             self.snapshot(step)
         self._arm_if_due(step)
         if self.journal.changed:
             self._put_status("running")
         self.pace.resume()
+
+    def tell(self) -> None:
+        """Hand new findings to the user's `on_finding`; what it raises is the user's."""
+        self.diagnosis.tell()
 
     def due_next(self) -> bool:
         """Whether the next training step will be observed."""
@@ -158,6 +173,7 @@ class Recorder:
             if step > 0:
                 self._observe_now(step)
             self.snapshot(step)
+            self.diagnosis.finish(step)
             self._sink.flush()  # the last status tells what failed while writing, too
             self._put_status("failed" if failed else "finished")
             self._sink.close()
@@ -224,7 +240,9 @@ class Recorder:
 
         def guarded() -> Iterable[Any]:
             with self.guard(name):
-                return list(make())
+                records = list(make())
+                self.diagnosis.look_at(step, records)
+                return records
             return ()
 
         if self._sink is not None and not self.guard.is_off(name):

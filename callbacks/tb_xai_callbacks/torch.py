@@ -20,7 +20,7 @@ from tb_xai_callbacks.torch_start import (
     Start,
     check_layer_names,
     is_main_process,
-    learning_rate,
+    learning_rates,
     numpy_of,
     plain_loss,
     split_settings,
@@ -60,9 +60,13 @@ class Watch:
         if self._closed:
             return
         self._step += 1
-        if self._recorder is not None:
+        if self._recorder is not None and self._observer is not None:
+            value = plain_loss(loss)
             wanted = self._recorder.due_next()  # the step just done was observed
-            self._recorder.after_step(self._step, self._scalars(loss) if wanted else None)
+            if wanted:
+                self._observer.note_loss(loss)
+            self._recorder.after_step(self._step, self._scalars(value) if wanted else None, value)
+            self._recorder.tell()
 
     def snapshot(self) -> None:
         """Log every signal now, whatever the schedule says."""
@@ -78,6 +82,8 @@ class Watch:
         try:
             if self._recorder is not None:
                 self._recorder.finish(self._step, failed)
+                if not failed:
+                    self._recorder.tell()
         finally:
             if self._observer is not None:
                 self._observer.close()
@@ -139,7 +145,7 @@ class Watch:
             self._waiting = None
 
     def _scalars(self, loss: Any) -> dict[str, Any]:
-        return {"loss": plain_loss(loss), "learning_rate": learning_rate(self._start.optimizers)}
+        return {"loss": loss, **learning_rates(self._start.optimizers)}
 
 
 def watch(

@@ -19,6 +19,9 @@ from tb_xai_callbacks.options import Options, nearest
 from tb_xai_callbacks.probe_set import ProbeSet, map_arrays
 from tb_xai_callbacks.recorder import Recorder
 
+#: Parameter groups whose learning rates are logged.
+MOST_GROUPS = 32
+
 
 @dataclass(frozen=True)
 class Start:
@@ -74,6 +77,8 @@ def _usable_labels(probe: ProbeSet, num_outputs: int) -> tuple[ProbeSet, tuple[s
     if probe.labels is None or not num_outputs or probe.labels.max(initial=0) < max(num_outputs, 2):
         return probe, ()
     largest = int(probe.labels.max())
+    if num_outputs == 1:
+        return probe.with_values(), ()
     problem = f"the labels go up to {largest} but the model has {num_outputs} outputs, so they are ignored"
     return probe.without_labels(), (problem,)
 
@@ -119,10 +124,16 @@ def is_main_process() -> bool:
     return not distributed or torch.distributed.get_rank() == 0
 
 
-def learning_rate(optimizers: Sequence[torch.optim.Optimizer]) -> Any:
-    """The first parameter group's learning rate, as it is now; None if there is no optimizer."""
-    rate = optimizers[0].param_groups[0].get("lr") if optimizers else None
-    return rate.detach().clone() if isinstance(rate, Tensor) else rate
+def learning_rates(optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Any]:
+    """Learning rates as they are now: `learning_rate` of the first group, `learning_rate/1` of the next."""
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups][:MOST_GROUPS]
+    rates = [group.get("lr") for group in groups]
+    return {
+        f"learning_rate/{number}" if number else "learning_rate": (
+            rate.detach().clone() if isinstance(rate, Tensor) else rate
+        )
+        for number, rate in enumerate(rates)
+    }
 
 
 def plain_loss(loss: Any) -> Any:
@@ -130,7 +141,7 @@ def plain_loss(loss: Any) -> Any:
     if isinstance(loss, Mapping):
         loss = loss.get("loss")
     if isinstance(loss, Tensor):
-        return loss.detach().float().mean()
+        return loss.detach() if loss.dim() == 0 else loss.detach().float().mean()
     return loss if isinstance(loss, (int, float)) else None
 
 

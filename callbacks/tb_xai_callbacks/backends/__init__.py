@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from tb_xai_callbacks.measure.outcome import LossFacts
 from tb_xai_callbacks.measure.targets import Selection
 from tb_xai_plugin.records import LayerTable
 
@@ -104,12 +105,27 @@ class Observer(Protocol):
     #: step before. False: it is taken on the probe after the update.
     observes_training: bool
 
+    #: What is known of the loss; None before it was seen.
+    loss_facts: LossFacts | None
+
     def layout(self) -> Layout:
         """Dry-run the probe once and say what there is."""
         ...
 
     def capture(self, request: CaptureRequest) -> Capture:
         """One pass over the probe in inference mode; flags, buffers and RNG are as before after it."""
+        ...
+
+    def outputs(self, inputs: Any) -> np.ndarray:
+        """Outputs [n, …] for other samples than the probe, in inference mode."""
+        ...
+
+    def optimizer_facts(self) -> tuple[str, dict[str, float]]:
+        """The optimizer's name and its options as they are now; ("", {}) if there is none."""
+        ...
+
+    def numbers(self, values: Sequence[Any]) -> Callable[[], np.ndarray]:
+        """Numbers that may lie on the device [k] -> float32 [k]; called on the sink's thread."""
         ...
 
     def parameters(self) -> Pending:

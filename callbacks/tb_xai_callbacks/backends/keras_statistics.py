@@ -18,6 +18,7 @@ from tb_xai_callbacks.measure.statistics import (
     stack_rows,
 )
 from tb_xai_plugin.records import (
+    GRADIENT_COLUMNS,
     LAYER_COLUMNS,
     PROBE,
     TRAINING_BATCH,
@@ -41,14 +42,15 @@ def reduce_layers(
             live.append(np.zeros(row.units, dtype=np.uint32))
             continue
         alive = live_counts(array, row.axis) if row.axis else np.zeros(0, dtype=np.uint32)
-        values.append(layer_row(array, alive))
+        values.append(layer_row(array, alive, row.axis))
         counts.append(histogram(array))
         live.append(alive)
+    columns = LAYER_COLUMNS if signal == "activation" else GRADIENT_COLUMNS
     return Reduction(
         signal=signal,
         source=PROBE,
         num_samples=num_samples,
-        values=stack_rows(values, len(LAYER_COLUMNS)),
+        values=stack_rows(values, len(LAYER_COLUMNS))[:, : len(columns)],
         counts=stack_counts(counts),
         live=np.concatenate(live) if signal == "activation" and live else None,
     )

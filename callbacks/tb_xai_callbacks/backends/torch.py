@@ -25,6 +25,7 @@ from tb_xai_callbacks.backends.torch_call import (
     to_device,
     to_numpy,
 )
+from tb_xai_callbacks.backends.torch_facts import group_of, optimizer_facts, stack_numbers
 from tb_xai_callbacks.backends.torch_guard import (
     every_layer_runs,
     forked_rng,
@@ -43,8 +44,10 @@ from tb_xai_callbacks.backends.torch_layout import (
     make_layout,
     unit_axes,
 )
+from tb_xai_callbacks.backends.torch_loss import read_loss
 from tb_xai_callbacks.backends.torch_reduce import Buffer
 from tb_xai_callbacks.backends.torch_taps import ActivationTap, StepTap, reducing, watching_outputs
+from tb_xai_callbacks.measure.outcome import LossFacts
 from tb_xai_callbacks.probe_set import arrays_of
 from tb_xai_plugin.records import PROBE, TRAINING_BATCH
 
@@ -83,6 +86,7 @@ class TorchObserver:
         self.versions: tuple[str, ...] = (f"torch {torch.__version__}",)
         self.observes_training = not is_compiled(model)
         self.num_outputs = 0
+        self.loss_facts: LossFacts | None = None
         self._layout: Layout | None = None
         self._rows: list[nn.Module | None] = []
         self._axes: list[int] = []
@@ -107,13 +111,13 @@ class TorchObserver:
     # ---- the probe
 
     @contextmanager
-    def _probing(self) -> Iterator[Callable[[], Any]]:
-        """The probe context and a function that runs the model on the probe."""
+    def _probing(self, samples: Any = None) -> Iterator[Callable[[], Any]]:
+        """The probe context and a function that runs the model on the probe, or on other samples."""
         device, dtype = model_place(self.model)
         remembered = self._batch
         try:
             with probing(self.model):
-                inputs = to_device(self.inputs, device, dtype)
+                inputs = to_device(self.inputs if samples is None else samples, device, dtype)
                 yield lambda: call(self.model, inputs, self.settings)
         finally:
             self._batch = remembered
@@ -142,8 +146,7 @@ class TorchObserver:
             return self._read(run, returned[0], attention)
 
     def _read(self, run: DryRun, returned: Any, attention: dict[str, Tensor]) -> Layout:
-        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
-        updated = {id(p) for group in groups for p in group["params"]} if self.optimizers else None
+        updated = group_of(self.optimizers) if self.optimizers else None
         output, reason = None, ""
         try:
             output = select_output(returned, self.output)
@@ -197,7 +200,28 @@ class TorchObserver:
                 stack.callback(modules[name].register_forward_hook(_tap(name, taps)).remove)
             yield
 
+    def outputs(self, inputs: Any) -> np.ndarray:
+        """See `Observer.outputs`."""
+        with self._probing(inputs) as forward, torch.no_grad():
+            return to_numpy(select_output(forward(), self.output))
+
     # ---- training
+
+    def note_loss(self, loss: Any) -> None:
+        """Read what the loss is from its graph, once; a loss without one tells nothing."""
+        step = self._step
+        if self.loss_facts is not None or step is None or step.output_node is None:
+            return
+        if isinstance(loss, Tensor) and loss.grad_fn is not None:
+            self.loss_facts = read_loss(loss.grad_fn, step.output_node, step.output_shape)
+
+    def optimizer_facts(self) -> tuple[str, dict[str, float]]:
+        """See `Observer.optimizer_facts`."""
+        return optimizer_facts(self.optimizers)
+
+    def numbers(self, values: Sequence[Any]) -> Callable[[], np.ndarray]:
+        """See `Observer.numbers`."""
+        return stack_numbers(values)
 
     def _activation_tap(self, source: str) -> ActivationTap:
         return ActivationTap(self._rows, self._axes, self.layout().table, source)
@@ -206,7 +230,12 @@ class TorchObserver:
         """See `Observer.arm`."""
         self.disarm()
         if self.observes_training and self._layout is not None:
-            self._step = StepTap(self.model, self._activation_tap(TRAINING_BATCH), self.optimizers)
+            self._step = StepTap(
+                self.model,
+                self._activation_tap(TRAINING_BATCH),
+                self.optimizers,
+                lambda returned: select_output(returned, self.output),
+            )
             self._step.attach()
 
     def disarm(self) -> None:

@@ -40,6 +40,8 @@ FUNCTIONAL = {
     "mish": "mish",
     "tanh": "tanh",
     "sigmoid": "sigmoid",
+    "softmax": "softmax",
+    "log_softmax": "log_softmax",
 }
 #: Leaves whose units are the last axis.
 UNITS_LAST = (nn.Linear, nn.LayerNorm, nn.Embedding, nn.MultiheadAttention, nn.RNNBase)
@@ -196,9 +198,10 @@ def rows(run: DryRun) -> list[Execution]:
 
 
 def layer_table(
-    model: nn.Module, run: DryRun, axes: dict[str, int], last: frozenset[str], updated: set[int] | None
+    model: nn.Module, run: DryRun, axes: dict[str, int], last: frozenset[str], updated: dict[int, int] | None
 ) -> LayerTable:
-    """Rows, parameters and what never ran. `updated`: ids of the parameters that an optimizer has."""
+    """Rows, parameters and what never ran. `updated`: group by id of the parameters that an
+    optimizer has."""
     executed = rows(run)
     layers = tuple(
         Layer(
@@ -221,6 +224,7 @@ def layer_table(
             shape=tuple(parameter.shape),
             trainable=parameter.requires_grad,
             in_optimizer=updated is None or id(parameter) in updated,
+            group=(updated or {}).get(id(parameter), 0),
         )
         for name, parameter in model.named_parameters()
     )
@@ -306,7 +310,7 @@ def make_layout(
     run: DryRun,
     output: Tensor | None,
     attention: dict[str, Tensor],
-    updated: set[int] | None,
+    updated: dict[int, int] | None,
 ) -> Layout:
     """Everything the recorder wants to know, from one dry run and its attention probabilities."""
     run.attention = list(attention)

@@ -30,6 +30,8 @@ LARGE, SMALL = 1e15, 1e-12
 SPREAD = 0.1
 #: Values that stay in the processor's cache while they are counted.
 CHUNK = 1 << 17
+#: Samples whose covariance is looked at for the rank.
+RANK_SAMPLES = 64
 #: Gates that are never exactly zero: units are alive beyond this.
 ALIVE = 1e-5
 GATES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -132,6 +134,20 @@ def live_counts(values: Tensor, unit_axis: int, gate: str = "") -> Tensor:
     return active.flatten(2).any(2).sum(0) if moved.dim() > 2 else active.sum(0)
 
 
+def participation_ratio(values: Tensor, unit_axis: int) -> Tensor:
+    """Activations [n, …] -> 0-d: (tr C)² / ‖C‖² of the units' covariance over samples; NaN if it is zero.
+
+    Positions are averaged. By way of the samples' Gram matrix [n n], whose eigenvalues are those of C, so
+    neither the covariance nor an eigensolver is needed; at most `RANK_SAMPLES` samples are looked at.
+    """
+    pooled = values.detach()[:RANK_SAMPLES].movedim(unit_axis, 1).float()
+    pooled = pooled.flatten(2).mean(2) if pooled.dim() > 2 else pooled
+    centred = pooled - pooled.mean(0)
+    scaled = centred / centred.abs().amax().clamp_min(1e-30)  # so that squares stay in range
+    gram = scaled @ scaled.T
+    return gram.diagonal().sum().square() / gram.square().sum()
+
+
 class Buffer:
     """Rows of one signal at one step, on the device.
 
@@ -151,7 +167,7 @@ class Buffer:
         self._moments: dict[int, Tensor] = {}
         self._counts: dict[int, Tensor] = {}
         self._sizes: dict[int, int] = {}
-        self._extra: dict[int, Tensor] = {}
+        self._extra: dict[tuple[int, int], Tensor] = {}
 
     def __bool__(self) -> bool:
         return bool(self._moments)
@@ -168,9 +184,9 @@ class Buffer:
         self._counts[row] = raw_counts(flat)
         self._sizes[row] = flat.numel()
 
-    def add_extra(self, row: int, value: Tensor) -> None:
-        """Set the column after the moments."""
-        self._extra[row] = value
+    def add_extra(self, row: int, value: Tensor, column: int = 0) -> None:
+        """Set one of the columns after the moments."""
+        self._extra[row, column] = value
 
     def pending(
         self, live: Sequence[Tensor | None] = (), units: Sequence[int] = (), rectified: Sequence[int] = ()
@@ -180,11 +196,11 @@ class Buffer:
         `rectified` are rows that a functional ReLU follows: their zeros are counted after it.
         """
         order = sorted(self._moments)
-        table = _to_host([self._moments[row] for row in order])
-        counts = _to_host([self._counts[row] for row in order])
+        table = to_host([self._moments[row] for row in order])
+        counts = to_host([self._counts[row] for row in order])
         extra = sorted(self._extra)
-        extras = _to_host([self._extra[row].double() for row in extra])
-        lives = _to_host([part for part in live if part is not None], torch.cat)
+        extras = to_host([self._extra[place].double() for place in extra])
+        lives = to_host([part for part in live if part is not None], torch.cat)
         present = [part is not None for part in live]
 
         def resolve() -> list[Reduction]:
@@ -194,7 +210,8 @@ class Buffer:
                 bins[order] = fold_counts(counts())
                 self._fill(values, order, table(), bins, rectified)
             if extra:
-                values[extra, MOMENTS] = extras()
+                rows, columns = zip(*extra, strict=True)
+                values[rows, np.add(columns, MOMENTS)] = extras()
             found = _scatter_live(lives(), present, units) if any(present) else None
             if found is not None:
                 _dead_fractions(values, found, present, units)
@@ -237,7 +254,7 @@ def _dead_fractions(
             values[row, MOMENTS] = float((live[end - size : end] == 0).mean())
 
 
-def _to_host(
+def to_host(
     parts: Sequence[Tensor], join: Callable[[list[Tensor]], Tensor] = torch.stack
 ) -> Callable[[], np.ndarray]:
     """Join parts, which may lie on several devices, and copy them to pinned memory without blocking."""

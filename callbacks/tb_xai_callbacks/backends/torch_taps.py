@@ -13,9 +13,12 @@ from torch import Tensor, nn
 from tb_xai_callbacks.backends import Pending, Reduction
 from tb_xai_callbacks.backends.torch_guard import full_precision
 from tb_xai_callbacks.backends.torch_layout import SMOOTH_TYPES, first_tensor
-from tb_xai_callbacks.backends.torch_reduce import Buffer, live_counts
+from tb_xai_callbacks.backends.torch_reduce import Buffer, live_counts, participation_ratio
 from tb_xai_callbacks.backends.torch_scale import noting_loss_scale
 from tb_xai_plugin.records import TRAINING_BATCH, LayerTable
+
+#: Column of the participation ratio, after that of the dead units.
+RANK = 1
 
 
 @contextmanager
@@ -41,7 +44,7 @@ class ActivationTap:
         self.modules = modules
         self.axes = axes
         self.layers = table.layers
-        self.buffer = Buffer("activation", source, len(modules), extra=1)
+        self.buffer = Buffer("activation", source, len(modules), extra=2)
         self.live: list[Tensor | None] = [None] * len(modules)
 
     def __call__(self, row: int, tensor: Tensor) -> None:
@@ -54,6 +57,8 @@ class ActivationTap:
             if units and units == layer.units:
                 gate = layer.activation or ("smooth" if layer.type in SMOOTH_TYPES else "")
                 self.live[row] = live_counts(tensor, self.axes[row], gate)
+                if units > 1 and tensor.shape[0] > 2:
+                    self.buffer.add_extra(row, participation_ratio(tensor, self.axes[row]), RANK)
 
     def pending(self) -> Pending:
         """The activation reduction with its live units."""
@@ -91,10 +96,15 @@ class StepTap:
         root: the module that is trained; what runs outside its training mode is ignored.
         tap: reduces the outputs.
         optimizers: whose step is watched; none: there are no update ratios.
+        select: from what the root returns to its output.
     """
 
     def __init__(
-        self, root: nn.Module, tap: ActivationTap, optimizers: Sequence[torch.optim.Optimizer]
+        self,
+        root: nn.Module,
+        tap: ActivationTap,
+        optimizers: Sequence[torch.optim.Optimizer],
+        select: Callable[[Any], Tensor],
     ) -> None:
         self.root = root
         self.tap = tap
@@ -104,6 +114,9 @@ class StepTap:
         self.weights = Buffer("weight", TRAINING_BATCH, len(self.parameters), extra=1)
         self.weight_gradients = Buffer("weight_gradient", TRAINING_BATCH, len(self.parameters))
         self.error: Exception | None = None
+        self.output_node: Any = None
+        self.output_shape: tuple[int, ...] = ()
+        self._select = select
         self._row_of = {id(parameter): row for row, parameter in enumerate(self.parameters)}
         self._latest: dict[int, object] = {}
         self._scale: Tensor | None = None
@@ -114,6 +127,7 @@ class StepTap:
         """Register every hook."""
         self._stack.enter_context(watching_outputs(self.tap.modules, self._safe(self._on_output)))
         self._stack.enter_context(noting_loss_scale(self._note_scale))
+        self._stack.callback(self.root.register_forward_hook(self._note_output).remove)
         for optimizer in self.optimizers:
             before = optimizer.register_step_pre_hook(self._safe(self._before_update))
             after = optimizer.register_step_post_hook(self._safe(self._after_update))
@@ -149,6 +163,15 @@ class StepTap:
 
     def _note_scale(self, scale: Tensor) -> None:
         self._scale = scale
+
+    def _note_output(self, module: nn.Module, args: Any, output: Any) -> None:
+        """Where the model ends in the graph of the loss."""
+        if module.training and torch.is_grad_enabled():
+            try:
+                tensor = self._select(output)
+            except Exception:  # noqa: BLE001 — there may be none; explanations tell the user
+                return
+            self.output_node, self.output_shape = tensor.grad_fn, tuple(tensor.shape)
 
     def _on_output(self, row: int, tensor: Tensor) -> None:
         if not (self.root.training and torch.is_grad_enabled()):

@@ -67,10 +67,25 @@ def live_counts(values: np.ndarray, unit_axis: int, threshold: float = 0.0) -> n
     return active.any(axis=positions).sum(axis=0).astype(np.uint32)
 
 
-def layer_row(values: np.ndarray, live: np.ndarray | None) -> np.ndarray:
-    """Activations and their live counts -> float32 [9], the columns of `records.LAYER_COLUMNS`."""
+def participation_ratio(values: np.ndarray, unit_axis: int) -> float:
+    """Activations [n, …] -> (tr C)² / ‖C‖² of the units' covariance C over samples; NaN if it is zero.
+
+    Positions are averaged. Between 1 (all units move together) and the smaller of units and samples - 1.
+    Gao et al., "A theory of multineuronal dimensionality", bioRxiv 2017, section 2.
+    """
+    moved = np.moveaxis(np.asarray(values, dtype=np.float64), unit_axis, 1)
+    pooled = moved.reshape(*moved.shape[:2], -1).mean(axis=2)
+    covariance = np.cov(pooled, rowvar=False, bias=True).reshape(moved.shape[1], moved.shape[1])
+    squares = float(np.square(covariance).sum())
+    return float(np.trace(covariance) ** 2 / squares) if squares > 0 else float("nan")
+
+
+def layer_row(values: np.ndarray, live: np.ndarray | None, unit_axis: int = 0) -> np.ndarray:
+    """Activations and their live counts -> float32 [10], the columns of `records.LAYER_COLUMNS`."""
     dead = np.nan if live is None or not len(live) else float((np.asarray(live) == 0).mean())
-    row = np.append(moments(values), dead).astype(np.float32)
+    ranked = unit_axis > 0 and len(values) > 2 and np.shape(values)[unit_axis] > 1
+    rank = participation_ratio(values, unit_axis) if ranked else np.nan
+    row = np.append(moments(values), [dead, rank]).astype(np.float32)
     assert len(row) == len(LAYER_COLUMNS)
     return row
 

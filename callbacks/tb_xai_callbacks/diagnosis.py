@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Diagnosis while training: feeds the rules, says what they find once, and tells the user's function.
+
+The rules run on the sink's thread, after the records that they judge; the user's `on_finding` runs on the
+training's own thread, between two steps, so that it may stop training or change the learning rate.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from tb_xai_callbacks import schedule
+from tb_xai_callbacks.backends import Observer
+from tb_xai_callbacks.checkup import Checkup
+from tb_xai_callbacks.guard import LOGGER, Guard
+from tb_xai_callbacks.journal import Journal
+from tb_xai_callbacks.measure.outcome import LossFacts
+from tb_xai_callbacks.options import Options
+from tb_xai_callbacks.pace import Pace
+from tb_xai_callbacks.probe_set import ProbeSet
+from tb_xai_plugin.records import Finding, LayerTable, LossTrace, Scalars, Setup
+from tb_xai_plugin.rules import RULES, Diagnosis
+
+#: Losses that wait for a step that is observed; beyond, they are written all the same.
+MOST_WAITING = 256
+#: Check-ups are this much further apart each time: some 25 in the first 500 steps.
+CHECKUP_RATIO = 1.25
+NAME = "diagnosis"
+
+#: Queues what makes records: (step, name of the probe, function).
+Put = Callable[[int, str, Callable[[], Iterable[Any]]], None]
+
+
+class LiveDiagnosis:
+    """The diagnosis of a run that is being recorded.
+
+    Args:
+        observer: the model.
+        probe: samples with labels for check-ups; None: there are none.
+        table: the layers.
+        options: `rules` and `on_finding`.
+        put: the recorder's queue.
+        guard: switches off what fails.
+        pace: accounts for the time.
+        journal: where costs are told.
+    """
+
+    def __init__(
+        self,
+        observer: Observer,
+        probe: ProbeSet | None,
+        table: LayerTable,
+        options: Options,
+        put: Put,
+        guard: Guard,
+        pace: Pace,
+        journal: Journal,
+    ) -> None:
+        self.observer = observer
+        self.rules = Diagnosis(RULES if options.rules is None else options.rules)
+        self.checkup = Checkup(observer, probe, table) if probe is not None else None
+        self.on_finding = options.on_finding
+        self._put = put
+        self._guard = guard
+        self._pace = pace
+        self._journal = journal
+        self._checkup_due = schedule.log_spaced(CHECKUP_RATIO)
+        self._checked = -1
+        self._losses: list[Any] = []
+        self._first = 0
+        self._facts: LossFacts | None = None
+        self._found: list[Finding] = []
+        self._lock = threading.Lock()
+
+    # ---- on the training's thread
+
+    def start(self, step: int) -> None:
+        """What is known before the first step."""
+        self._first = step
+        self.check(step)
+        self._put_setup(step)
+
+    def note_loss(self, loss: Any) -> None:
+        """The loss of a step, as a number or a detached 0-d tensor; None where there is none."""
+        self._losses.append(float("nan") if loss is None else loss)
+        if loss is None and len(self._losses) == 1:
+            self._losses.clear()
+            self._first += 1
+
+    def after_step(self, step: int, observed: bool) -> None:
+        """`step` steps are done; look at what was observed, and at outputs when that is due."""
+        if observed or len(self._losses) >= MOST_WAITING:
+            self._put_losses(step)
+        facts = self.observer.loss_facts
+        if facts is not None and facts is not self._facts:
+            self._facts = facts
+            self._put_setup(step - 1)
+        if observed:
+            self._put(step - 1, NAME, lambda: self._look(step - 1))
+        if self._checkup_due(step):
+            self.check(step)
+
+    def check(self, step: int) -> None:
+        """Judge the outputs as they are after `step` steps."""
+        checkup = self.checkup
+        if checkup is None or self._guard.is_off("check-up") or step == self._checked:
+            return
+        self._checked = step
+        found: dict[str, float] = {}
+        with self._pace.timed("check-up", self._journal), self._guard("check-up"):
+            found = checkup.run(self._facts or LossFacts())
+        if found:
+            self._put(step, "check-up", lambda: [Scalars(found)])
+
+    def finish(self, step: int) -> None:
+        """Training is over: the last losses, the last look."""
+        self._put_losses(step)
+        self.check(step)
+        self._put(step, NAME, lambda: self._look(step, last=True))
+
+    def tell(self) -> None:
+        """Hand new findings to the user's function. Not guarded: raising is how it ends training."""
+        with self._lock:
+            found, self._found = self._found, []
+        for finding in found if self.on_finding is not None else ():
+            self.on_finding(finding)  # type: ignore[misc]
+
+    def _put_losses(self, step: int) -> None:
+        if not self._losses:
+            return
+        numbers, first = self.observer.numbers(self._losses), self._first
+        self._first, self._losses = first + len(self._losses), []
+        self._put(step - 1, "loss", lambda: [LossTrace(first, numbers())])
+
+    def _put_setup(self, step: int) -> None:
+        setup: Setup | None = None
+        if self.checkup is not None:
+            with self._guard("setup"):
+                setup = self.checkup.setup(self._facts or LossFacts())
+        if setup is not None:
+            self._put(max(step, 0), "setup", lambda: [setup])
+
+    # ---- on the sink's thread
+
+    def look_at(self, step: int, records: Sequence[Any]) -> None:
+        """Take in records that are being written."""
+        for record in records:
+            self.rules.add(step, record)
+
+    def _look(self, step: int, last: bool = False) -> Iterable[Any]:
+        if not (last or self.rules.due(step)):
+            return []
+        started = time.perf_counter()
+        news = self.rules.look(step)
+        fresh = self.rules.take_new()
+        record = self.rules.findings() if news or fresh or last else None
+        self._journal.cost("rules", time.perf_counter() - started)
+        for finding in fresh:
+            _say(finding)
+        with self._lock:
+            self._found += fresh
+        return [] if record is None else [record]
+
+
+def _say(finding: Finding) -> None:
+    """One finding on the console, once."""
+    if finding.severity == "info":
+        LOGGER.info("%s since step %d", finding.title, finding.first_step)
+        return
+    LOGGER.warning(
+        "%s: %s since step %d. %s (%s %.3g, threshold %.3g). Likely: %s. Try: %s",
+        finding.severity,
+        finding.title,
+        finding.first_step,
+        finding.message,
+        finding.statistic,
+        finding.value,
+        finding.threshold,
+        finding.cause,
+        finding.advice,
+    )

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the rules look at: the records of a run so far, as arrays over the last steps.
+
+Bounded: of every signal the first and the latest `KEEP` observations, so that a look costs the same at
+step 100 and at step 1 000 000.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tb_xai_plugin import records as r
+
+#: Observations of a signal that are kept.
+KEEP = 128
+#: Losses that are kept, one a step.
+KEEP_LOSSES = 4096
+
+
+class Trail:
+    """The latest observations [T, …] of arrays of one shape; `steps` int64 [T] ascend."""
+
+    def __init__(self, keep: int = KEEP) -> None:
+        self._keep = keep
+        self._steps = np.zeros(2 * keep, dtype=np.int64)
+        self._values = np.zeros((2 * keep, 0))
+        self._end = 0
+        self.count = 0
+        self.first: np.ndarray | None = None
+
+    def add(self, step: int, values: np.ndarray) -> None:
+        """Append; values of another shape begin anew, as after a restart with another model."""
+        if self.first is None or self._values.shape[1:] != values.shape:
+            self._values = np.zeros((2 * self._keep, *values.shape), dtype=values.dtype)
+            self.first, self._end, self.count = values, 0, 0
+        if self._end == 2 * self._keep:
+            self._steps[: self._keep] = self._steps[self._keep :]
+            self._values[: self._keep] = self._values[self._keep :]
+            self._end = self._keep
+        self._steps[self._end] = step
+        self._values[self._end] = values
+        self._end += 1
+        self.count += 1
+
+    def last(self, steps: int, least: int = 1) -> slice:
+        """The observations of the latest `steps` steps, but at least `least` of them (if there are)."""
+        if not self._end:
+            return slice(0, 0)
+        newest = self._steps[self._end - 1]
+        start = int(np.searchsorted(self._steps[: self._end], newest - steps, side="right"))
+        return slice(max(min(start, self._end - least), 0), self._end)
+
+    @property
+    def steps(self) -> np.ndarray:
+        """Int64 [T]."""
+        return self._steps[: self._end]
+
+    @property
+    def values(self) -> np.ndarray:
+        """[T, …]."""
+        return self._values[: self._end]
+
+
+class Evidence:
+    """All that is known of a run at `step`; rules read it and leave it as it is."""
+
+    def __init__(self) -> None:
+        self.step = 0
+        self.table = r.LayerTable(id="", layers=())
+        self.setup = r.Setup()
+        self.has_setup = False
+        self.status: r.RunStatus | None = None
+        self.stats: dict[str, Trail] = {}
+        self.columns: dict[str, tuple[str, ...]] = {}
+        self.sources: dict[str, str] = {}
+        self.samples: dict[str, int] = {}
+        self.units = Trail(32)
+        self.unit_samples = Trail(32)
+        self.scalars: dict[str, Trail] = {}
+        self.heads: dict[str, tuple[int, Trail]] = {}
+        self.losses = np.zeros(0, dtype=np.float32)
+        self.first_losses = np.zeros(0, dtype=np.float32)
+        self.first_loss_step = 0
+        self.lowest_loss = np.inf
+
+    # ---- growing
+
+    def add(self, step: int, record: Any) -> None:
+        """Take in one record; kinds that no rule looks at are passed over."""
+        kind = type(record).__name__
+        if kind == "LayerStats":
+            self._add_stats(step, record)
+        elif kind == "UnitCounts":
+            self.units.add(step, record.live)
+            self.unit_samples.add(step, np.array([record.num_samples]))
+            self.sources["units"] = record.source
+        elif kind == "Scalars":
+            for name, value in record.values.items():
+                self.scalars.setdefault(name, Trail()).add(step, np.array(value))
+        elif kind == "LossTrace":
+            self._add_losses(record)
+        elif kind == "HeadStats":
+            for layer, (keys, entropy) in record.layers.items():
+                self.heads.setdefault(layer, (keys, Trail(32)))[1].add(step, entropy)
+        elif kind == "LayerTable":
+            self._set_table(record)
+        elif kind == "Setup":
+            self.setup, self.has_setup = record, True
+        elif kind == "RunStatus":
+            self.status = record
+
+    def _add_stats(self, step: int, record: r.LayerStats) -> None:
+        if record.table != self.table.id:
+            return
+        self.stats.setdefault(record.signal, Trail()).add(step, record.values)
+        self.columns[record.signal] = record.columns
+        self.sources[record.signal] = record.source
+        self.samples[record.signal] = record.num_samples
+
+    def _add_losses(self, record: r.LossTrace) -> None:
+        if record.first_step < self.first_loss_step + len(self.losses):  # a restart: its steps count
+            keep = max(record.first_step - self.first_loss_step, 0)
+            self.losses = self.losses[:keep]
+        if not len(self.losses):
+            self.first_loss_step = record.first_step
+        joined = np.concatenate([self.losses, record.values])
+        if len(self.first_losses) < 16:
+            self.first_losses = joined[:16]
+        surplus = max(len(joined) - KEEP_LOSSES, 0)
+        self.losses, self.first_loss_step = joined[surplus:], self.first_loss_step + surplus
+        finite = record.values[np.isfinite(record.values)]
+        if len(finite):
+            self.lowest_loss = min(self.lowest_loss, float(finite.min()))
+
+    def _set_table(self, table: r.LayerTable) -> None:
+        self.table = table
+        for name in ("layer_rows", "parameter_rows", "matrices", "hidden"):
+            self.__dict__.pop(name, None)
+
+    # ---- rows
+
+    @cached_property
+    def layer_rows(self) -> dict[str, int]:
+        """Row of each layer."""
+        return {layer.name: row for row, layer in enumerate(self.table.layers)}
+
+    @cached_property
+    def matrices(self) -> np.ndarray:
+        """Rows of the parameters that mix units: two axes or more, two units or more on both sides."""
+        rows = [
+            row
+            for row, p in enumerate(self.table.parameters)
+            if len(p.shape) > 1 and self.type_of(p.layer) not in ("Embedding",) and min(_sides(p.shape)) > 0
+        ]
+        return np.array(rows, dtype=np.int64)
+
+    def type_of(self, layer: str) -> str:
+        """Type of a layer; "" for what is none."""
+        row = self.layer_rows.get(layer)
+        return "" if row is None else self.table.layers[row].type
+
+    def layer_of(self, parameter: int) -> str:
+        """The layer that a parameter belongs to; its own name where that is none."""
+        found = self.table.parameters[parameter]
+        return found.layer or found.name
+
+    # ---- values
+
+    def has(self, signal: str) -> bool:
+        """Whether a signal was observed."""
+        return signal in self.stats
+
+    def column(self, signal: str, name: str, steps: int, least: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """(steps [t], values [t, rows]) of one statistic over the latest `steps` steps."""
+        trail = self.stats[signal]
+        place = trail.last(steps, least)
+        return trail.steps[place], trail.values[place][:, :, self.columns[signal].index(name)]
+
+    def first(self, signal: str, name: str) -> np.ndarray:
+        """[rows] of one statistic at its first observation."""
+        values = self.stats[signal].first
+        assert values is not None
+        return values[:, self.columns[signal].index(name)]
+
+    def scalar(self, name: str, least: int = 1, steps: int = 0) -> np.ndarray:
+        """The latest values of a scalar; empty if there is none."""
+        trail = self.scalars.get(name)
+        return np.zeros(0) if trail is None else trail.values[trail.last(steps, least)]
+
+    def recent_losses(self, steps: int) -> np.ndarray:
+        """The losses of the latest `steps` steps."""
+        return self.losses[-steps:]
+
+    @property
+    def num_losses(self) -> int:
+        """Steps whose loss is known."""
+        return self.first_loss_step + len(self.losses)
+
+    def first_loss(self) -> float:
+        """Mean of the first finite losses, at most 3: how training began."""
+        finite = self.first_losses[np.isfinite(self.first_losses)][:3]
+        return float(finite.mean()) if len(finite) else float("nan")
+
+    def mean_loss(self, steps: int) -> float:
+        """Mean over the latest `steps` steps; NaN if one of them is, or there are none."""
+        recent = self.recent_losses(steps)
+        return float(recent.mean()) if len(recent) else float("nan")
+
+    def learns(self) -> bool:
+        """Whether the run gets somewhere all the same, so that a doubtful choice is none of its troubles:
+        the loss of the last 20 steps is below 60 % of the best constant's, or else of the first one."""
+        base = self.setup.base_loss
+        reference = base if np.isfinite(base) and base > 0 else self.first_loss()
+        probe = self.scalar("probe_loss")
+        held_out = float(probe[-1]) if len(probe) else 0.0
+        return self.mean_loss(20) < 0.6 * reference and not held_out > 0.8 * reference
+
+
+def _sides(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Units that a matrix goes to and comes from."""
+    return shape[0], int(np.prod(shape[1:]))

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules on the outputs for the check-up's samples: all the same, classes left out, overfitting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tb_xai_plugin.rules.evidence import Evidence
+from tb_xai_plugin.rules.rule import INFO, WARNING, Symptom
+
+
+def constant_output(evidence: Evidence, *, spread: float = 1e-3) -> Iterator[Symptom]:
+    """In two check-ups running no output varies over samples by more than 1/1000 of the targets' standard
+    deviation (of 1 for classes)."""
+    stds = evidence.scalar("probe_output_std", 2, 1)
+    scale = evidence.setup.target_std if evidence.setup.task == "regression" else 1.0
+    limit = spread * (scale if np.isfinite(scale) and scale > 0 else 1.0)
+    if len(stds) >= 2 and stds.max() < limit:
+        layers = evidence.table.layers
+        yield Symptom(
+            layers[-1].name if layers else "", float(stds[-1]), limit, "standard deviation of the outputs over samples",
+            "the output is the same for every input",
+            f"Over {evidence.setup.num_samples} samples no output varies by more than {stds[-1]:.2g}",
+            "the head ignores its input (softmax over one unit, saturation), or all units before it are dead",
+            "Look at the head and at dead layers before it; then at the learning rate.",
+        )  # fmt: skip
+
+
+def _labelled(evidence: Evidence) -> int:
+    """Number of classes with samples in the check-up."""
+    return sum(1 for count in evidence.setup.class_counts if count)
+
+
+def constant_prediction(evidence: Evidence, *, share: float = 0.1) -> Iterator[Symptom]:
+    """In two check-ups running the entropy of the predicted classes is below 10 % of that of the labels."""
+    entropies = evidence.scalar("probe_prediction_entropy", 2, 1)
+    counts = np.array(evidence.setup.class_counts, dtype=np.float64)
+    if _labelled(evidence) < 2 or len(entropies) < 2:
+        return
+    p = counts[counts > 0] / counts.sum()
+    labels = float(-(p * np.log(p)).sum())
+    if entropies.max() < share * labels:
+        yield Symptom(
+            "", float(entropies[-1] / labels), share, "entropy of predictions over that of labels",
+            "one class is predicted for everything",
+            f"On {evidence.setup.num_samples} samples of {_labelled(evidence)} classes the predictions have an entropy "
+            f"of {entropies[-1]:.2g} nats, the labels {labels:.2g}",
+            imbalance(evidence) or "the network has not learned to tell the classes apart, or forgot it",
+            "Weight the loss or resample if classes are rare; else look at what stands above this.",
+        )  # fmt: skip
+
+
+def missing_class(evidence: Evidence, *, samples: int = 3, share: float = 0.3) -> Iterator[Symptom]:
+    """In two check-ups running after step 200 none of a class's samples is recognised, for 30 % of the
+    classes; warned of where classes are imbalanced or the rest is learned."""
+    missed = evidence.scalar("probe_missed_classes", 2, 1)
+    accuracy = evidence.scalar("probe_accuracy")
+    present = [count for count in evidence.setup.class_counts if count >= samples]
+    if len(missed) < 2 or len(present) < 2 or missed.min() < 1:
+        return
+    rare = imbalance(evidence)
+    learned = len(accuracy) > 0 and accuracy[-1] > 2 / max(_labelled(evidence), 1)
+    if not rare and (missed.min() < share * _labelled(evidence) or not learned):
+        return
+    yield Symptom(
+        "", float(missed[-1]), 0.0, "classes never recognised", "classes are never recognised",
+        f"{int(missed[-1])} of {_labelled(evidence)} classes: none of their samples is predicted as theirs",
+        rare or "these classes are rare or absent in training, or their labels are wrong",
+        "Count the classes in the training data; weight the loss or resample.", severity=WARNING,
+    )  # fmt: skip
+
+
+def imbalance(evidence: Evidence, ratio: float = 10.0) -> str:
+    """A sentence if the check-up's largest class is 10 times its smallest, else ""."""
+    counts = [count for count in evidence.setup.class_counts if count]
+    if len(counts) > 1 and max(counts) >= ratio * min(counts):
+        return f"classes are imbalanced: the largest has {max(counts)} of {sum(counts)} samples, the smallest {min(counts)}"
+    return ""
+
+
+def overfitting(
+    evidence: Evidence, *, rise: float = 1.2, gap: float = 1.5, checks: int = 3
+) -> Iterator[Symptom]:
+    """In 3 check-ups running the held-out loss is 20 % above its best and 1.5 times the training loss.
+
+    Told as a remark while the model still beats a constant prediction; a warning once it is worse than that
+    although it was better before.
+    """
+    trail = evidence.scalars.get("probe_loss")
+    if trail is None or trail.count < 2 * checks or not len(evidence.losses):
+        return
+    recent, best = trail.values[-checks:], float(np.nanmin(trail.values))
+    training = evidence.mean_loss(50)
+    if not (recent.min() > rise * best and recent.min() > gap * training):
+        return
+    base = evidence.setup.base_loss
+    worse = bool(base > 0 and recent.min() > base and best < 0.9 * base)
+    at = int(trail.steps[int(np.nanargmin(trail.values))])
+    yield Symptom(
+        "", float(recent[-1] / best), rise, "held-out loss over its best", "the network overfits",
+        f"The held-out loss is {recent[-1]:.4g}, its best was {best:.4g} at step {at}; the training loss is "
+        f"{training:.4g}",
+        "it learns its training samples by heart", f"Stop near step {at}, regularise (weight decay, dropout, "
+        "augmentation), or get more data.", severity=WARNING if worse else INFO, since=at,
+    )  # fmt: skip
