@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tb_xai_callbacks.backends import Observer
-from tb_xai_callbacks.measure.outcome import COMPARING, LossFacts, base_loss, outcome
+from tb_xai_callbacks.measure.outcome import COMPARING, LossFacts, base_loss, missed_classes, outcome
 from tb_xai_callbacks.probe_set import ProbeSet, arrays_of, input_kind
 from tb_xai_plugin.records import Layer, LayerTable, Setup
 
@@ -38,6 +38,8 @@ class Checkup:
         self.classes = samples.labels is not None
         self.table = table
         self.columns = 1
+        self.core = samples.core or samples.size
+        self.class_counts = samples.class_counts
 
     def run(self, facts: LossFacts) -> dict[str, float]:
         """Figures of the outputs as they are now, by the names that the log has them under."""
@@ -45,13 +47,17 @@ class Checkup:
         self.columns = int(np.prod(outputs.shape[1:], dtype=np.int64)) if outputs.ndim > 1 else 1
         per_sample = outputs.ndim <= 2 or not self.classes
         truth = self.truth if per_sample else None  # classes of positions are not compared
-        found = outcome(outputs, truth, facts, self.classes)
+        core = self.core
+        found = outcome(outputs[:core], None if truth is None else truth[:core], facts, self.classes)
+        if truth is not None and self.classes:
+            found |= missed_classes(outputs, truth, facts)
         return {f"probe_{name}": value for name, value in found.items() if np.isfinite(value)}
 
     def setup(self, facts: LossFacts) -> Setup:
         """What is trained on what, as far as it is known by now."""
         name, options = self.observer.optimizer_facts()
-        columns = _Facts(facts, self.truth, self.classes, self.columns)
+        truth = None if self.truth is None else self.truth[: self.core]
+        columns = _Facts(facts, truth, self.classes, self.columns, self.class_counts)
         return Setup(
             task="" if self.truth is None else ("classification" if self.classes else "regression"),
             loss=facts.loss,
@@ -62,7 +68,7 @@ class Checkup:
             broadcast_shape=facts.broadcast_shape,
             optimizer=name,
             options=options,
-            num_samples=len(arrays_of(self.inputs)[0]),
+            num_samples=self.core,
             normalises=normalises(self.table),
             hidden_softmax=hidden_softmax(self.table),
             **columns.targets(),
@@ -78,13 +84,14 @@ class _Facts:
     truth: np.ndarray | None
     classes: bool
     columns: int
+    counts: tuple[int, ...]
 
     def targets(self) -> dict[str, Any]:
         """Fields of `Setup` about the targets."""
         if self.truth is None:
             return {}
         values = self.truth.astype(np.float64)
-        counts = tuple(int(n) for n in np.bincount(self.truth)) if self.classes else ()
+        counts = self.counts or (tuple(int(n) for n in np.bincount(self.truth)) if self.classes else ())
         return {
             "class_counts": counts,
             "target_low": float(values.min()),
@@ -101,7 +108,7 @@ class _Facts:
         return float(self.facts.batch * (self.columns if self.facts.loss in COMPARING else 1))
 
 
-def feature_scale(inputs: np.ndarray) -> dict[str, float]:
+def feature_scale(inputs: np.ndarray) -> dict[str, Any]:
     """Inputs [n …] -> range and root mean square of the features (channels of images); {} for tokens."""
     kind = input_kind(inputs)
     if kind == "tokens" or inputs.dtype.kind not in "fiu" or not inputs.size:

@@ -67,6 +67,7 @@ class LiveDiagnosis:
         self._guard = guard
         self._pace = pace
         self._journal = journal
+        self._look_due = schedule.thinning()  # also where the budget forbids to observe
         self._checkup_due = schedule.log_spaced(CHECKUP_RATIO)
         self._checked = -1
         self._losses: list[Any] = []
@@ -92,13 +93,14 @@ class LiveDiagnosis:
 
     def after_step(self, step: int, observed: bool) -> None:
         """`step` steps are done; look at what was observed, and at outputs when that is due."""
-        if observed or len(self._losses) >= MOST_WAITING:
+        look = observed or self._look_due(step - 1)
+        if look or len(self._losses) >= MOST_WAITING:
             self._put_losses(step)
         facts = self.observer.loss_facts
         if facts is not None and facts is not self._facts:
             self._facts = facts
             self._put_setup(step - 1)
-        if observed:
+        if look:
             self._put(step - 1, NAME, lambda: self._look(step - 1))
         if self._checkup_due(step):
             self.check(step)

@@ -64,6 +64,7 @@ class ExplainCallback(keras.callbacks.Callback):
         self._no_probe = NO_PROBE
         self._guard = Guard(self._options.strict, lambda name, reason: None)
         self._steps = 0
+        self._mean_loss = (0, 0.0)
         self._waiting = False
 
     # ---- what Keras calls
@@ -89,7 +90,8 @@ class ExplainCallback(keras.callbacks.Callback):
         elif self._recorder is not None:
             with self._guard("ExplainCallback"):
                 scalars = self._scalars(logs or {}) if self._recorder.due_next() else None
-                self._recorder.after_step(self._steps_done(), scalars)
+                self._recorder.after_step(self._steps_done(), scalars, self._batch_loss(batch, logs or {}))
+            self._recorder.tell()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Validation metrics come once an epoch."""
@@ -106,6 +108,7 @@ class ExplainCallback(keras.callbacks.Callback):
             recorder, self._recorder = self._recorder, None
             with self._guard("ExplainCallback"):
                 recorder.finish(self._steps_done())
+            recorder.tell()
 
     # ---- starting
 
@@ -211,6 +214,15 @@ class ExplainCallback(keras.callbacks.Callback):
             return self._steps
         return int(keras.ops.convert_to_numpy(optimizer.iterations))
 
+    def _batch_loss(self, batch: int, logs: dict[str, Any]) -> float | None:
+        """This batch's own loss, out of Keras's mean over the epoch so far."""
+        if not _is_number(logs.get("loss")):
+            return None
+        mean, number = float(logs["loss"]), batch + 1
+        before, old = self._mean_loss if self._mean_loss[0] < number else (0, 0.0)
+        self._mean_loss = (number, mean)
+        return (mean * number - old * before) / (number - before)
+
     def _scalars(self, logs: dict[str, Any]) -> dict[str, float]:
         """Keras's running means over the epoch, and the learning rate."""
         values = {name: float(value) for name, value in logs.items() if _is_number(value)}
@@ -221,6 +233,8 @@ class ExplainCallback(keras.callbacks.Callback):
 
 
 def _is_number(value: Any) -> bool:
+    if value is None:
+        return False
     array = np.asarray(value)
     return array.ndim == 0 and array.dtype.kind in "fiub"
 

@@ -18,6 +18,10 @@ from tb_xai_plugin.records import Probe
 MOST_VALUES = 1 << 20
 #: Samples that a run is judged on: enough that a share of one in a hundred is seen, few enough to be cheap.
 CHECKUP_SAMPLES = 128
+#: A class that has fewer samples among those gets more, up to so many …
+FEW = 4
+#: … and so many of all classes.
+MOST_RARE = 64
 
 
 def map_arrays(inputs: Any, function: Callable[[np.ndarray], Any]) -> Any:
@@ -41,7 +45,8 @@ class ProbeSet:
     """Fixed samples: `inputs` numpy, sample axis first; `labels` int [n] or None; `targets` or None.
 
     `problems` are sentences about samples that were given but could not be used. `checkup` are more of the
-    samples that were given, in the proportions of the whole, for what takes more than a look.
+    samples that were given, in the proportions of the whole, for what takes more than a look: the first
+    `core` of them; the rest are of classes too rare to be among those. `class_counts` is of all given.
     """
 
     inputs: Any
@@ -51,6 +56,8 @@ class ProbeSet:
     hash: str = ""
     problems: tuple[str, ...] = ()
     checkup: ProbeSet | None = None
+    core: int = 0
+    class_counts: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -214,14 +221,27 @@ def choose_probe(
     groups = classes if classes is not None else np.zeros(n, dtype=np.int64)
     index = whole[balanced(groups[whole], num_samples, seed)]
     probe = _taken(inputs, classes, values, index)
-    more = np.sort(np.random.default_rng(seed).permutation(whole)[:CHECKUP_SAMPLES])
+    core = np.sort(np.random.default_rng(seed).permutation(whole)[:CHECKUP_SAMPLES])
+    rare = np.zeros(0, dtype=np.int64) if classes is None else _rare(classes, whole, core)
+    more = _taken(inputs, classes, values, np.concatenate([core, rare]))
+    counts = () if classes is None else tuple(int(n) for n in np.bincount(classes))
     return replace(
         probe,
         class_names=tuple(str(name) for name in class_names or ()),
         hash=probe_hash(probe.inputs),
         problems=_problems(n, whole),
-        checkup=_taken(inputs, classes, values, more),
+        checkup=replace(more, core=len(core), class_counts=counts),
     )
+
+
+def _rare(classes: np.ndarray, whole: np.ndarray, core: np.ndarray) -> np.ndarray:
+    """Up to `FEW` more samples of each class that has fewer in `core`, `MOST_RARE` in all."""
+    chosen: list[int] = []
+    rest = whole[~np.isin(whole, core)]
+    for label in np.unique(classes[whole]):
+        lacking = FEW - int((classes[core] == label).sum())
+        chosen += rest[classes[rest] == label][: max(lacking, 0)].tolist()
+    return np.array(chosen[:MOST_RARE], dtype=np.int64)
 
 
 def _taken(inputs: Any, classes: np.ndarray | None, values: np.ndarray | None, index: np.ndarray) -> ProbeSet:

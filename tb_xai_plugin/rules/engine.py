@@ -153,7 +153,7 @@ class Diagnosis:
         if need == "heads":
             return bool(e.heads)
         if need == "update_ratio":
-            return e.has("weight") and bool(np.isfinite(e.column("weight", "update_ratio", 10)[1]).any())
+            return e.has("weight") and bool(np.isfinite(e.column("weight", "update_ratio", 100, 8)[1]).any())
         return e.has(need)
 
     def _why_absent(self, need: str) -> str:

@@ -18,6 +18,8 @@ from tb_xai_plugin import records as r
 KEEP = 128
 #: Losses that are kept, one a step.
 KEEP_LOSSES = 4096
+#: The first losses, which are kept for ever.
+FIRST_LOSSES = 50
 
 
 class Trail:
@@ -127,8 +129,8 @@ class Evidence:
         if not len(self.losses):
             self.first_loss_step = record.first_step
         joined = np.concatenate([self.losses, record.values])
-        if len(self.first_losses) < 16:
-            self.first_losses = joined[:16]
+        if len(self.first_losses) < FIRST_LOSSES:
+            self.first_losses = joined[:FIRST_LOSSES]
         surplus = max(len(joined) - KEEP_LOSSES, 0)
         self.losses, self.first_loss_step = joined[surplus:], self.first_loss_step + surplus
         finite = record.values[np.isfinite(record.values)]

@@ -12,7 +12,7 @@ from tb_xai_plugin.rules.rule import INFO, SEVERITIES
 #: Causes before what they lead to: data and loss, then the start, steps, layers, and what comes of it.
 ORDER = (
     "broadcast_loss", "head_loss_mismatch", "target_range", "hidden_softmax", "unscaled_inputs",
-    "unscaled_targets", "constant_init", "bad_init", "uphill_updates", "update_ratio_high", "dead_layer",
+    "unscaled_targets", "constant_init", "bad_init", "update_ratio_high", "uphill_updates", "dead_layer",
     "no_training", "no_update", "saturation", "vanishing_gradients", "exploding_gradients",
     "attention_collapse", "dying_layer", "rank_collapse", "update_ratio_low", "high_initial_loss",
     "negative_loss", "nonfinite", "constant_output", "worse_than_constant", "constant_prediction",

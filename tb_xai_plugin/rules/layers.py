@@ -68,7 +68,7 @@ def dead_layer(
 def _dead(evidence: Evidence, row: int, units: slice, dead: float, share: float, samples: int) -> Symptom:
     layer = evidence.table.layers[row]
     since = _since(evidence, units, share)
-    count = int(round(dead * layer.units))
+    count = round(dead * layer.units)
     cause, advice = _why_dead(evidence, layer, since)
     return Symptom(
         layer.name, dead, share, "share of silent units", f"{layer.name} is dead",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from tb_xai_plugin.rules.evidence import Evidence
 from tb_xai_plugin.rules.rule import Symptom
 
+#: Below this the targets do not vary, and nothing can be better than a constant.
+NO_SPREAD = 1e-3
 #: Losses that cannot be negative.
 NOT_NEGATIVE = ("cross_entropy", "nll", "bce", "bce_logits", "mse", "l1", "huber")
 
@@ -74,7 +77,7 @@ def worse_than_constant(
     over 100 batches and less than any network that learns leaves.
     """
     base = evidence.setup.base_loss
-    if not base > 0 or evidence.num_losses < start:
+    if not base > NO_SPREAD or evidence.num_losses < start:
         return
     training = evidence.mean_loss(window)
     held_out = evidence.scalar("probe_loss", 2, 1)
@@ -124,8 +127,13 @@ def uphill_updates(
     if len(recent) < window or not np.isfinite(recent).all() or not evidence.has("weight"):
         return
     quarters = [float(part.mean()) for part in np.array_split(recent, 4)]
-    rising = all(b > a for a, b in zip(quarters, quarters[1:], strict=False))
+    rising = all(b > a for a, b in itertools.pairwise(quarters))
     first = evidence.first_loss()
+    if evidence.first_losses.min() < 0.8 * first:
+        return  # it went down before: something else turned it
+    steepest = max(b - a for a, b in itertools.pairwise(quarters))
+    if steepest > 0.8 * (quarters[-1] - quarters[0]):
+        return  # a jump: something broke, but no direction is wrong
     if (
         not rising
         or quarters[-1] - quarters[0] < (rise - 1) * abs(quarters[0])
@@ -159,7 +167,7 @@ def plateau(
     """
     base = evidence.setup.base_loss
     recent = evidence.recent_losses(window)
-    if len(recent) < window or not base > 0 or not np.isfinite(recent).all():
+    if len(recent) < window or not base > NO_SPREAD or not np.isfinite(recent).all():
         return
     means = recent.reshape(20, -1).mean(axis=1)
     fall = -float(theil_sen(means)) * len(means) / max(float(means.mean()), 1e-12)

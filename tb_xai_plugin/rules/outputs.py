@@ -81,23 +81,25 @@ def imbalance(evidence: Evidence, ratio: float = 10.0) -> str:
 
 
 def overfitting(
-    evidence: Evidence, *, rise: float = 1.2, gap: float = 1.5, checks: int = 3
+    evidence: Evidence, *, rise: float = 1.2, gap: float = 1.5, checks: int = 3, harm: float = 0.35
 ) -> Iterator[Symptom]:
-    """In 3 check-ups running the held-out loss is 20 % above its best and 1.5 times the training loss.
+    """In 3 check-ups running the held-out loss is 20 % above its best and 1.5 times the training loss; or it
+    no longer falls, is 5 times the training loss and above 35 % of that of a constant prediction.
 
-    Told as a remark while the model still beats a constant prediction; a warning once it is worse than that
-    although it was better before.
+    A remark while the model is none the worse for it; a warning in the second case, or once accuracy is 5
+    points or R² 0.1 below its best.
     """
     trail = evidence.scalars.get("probe_loss")
     if trail is None or trail.count < 2 * checks or not len(evidence.losses):
         return
     recent, best = trail.values[-checks:], float(np.nanmin(trail.values))
-    training = evidence.mean_loss(50)
-    if not (recent.min() > rise * best and recent.min() > gap * training):
+    training, base = evidence.mean_loss(50), evidence.setup.base_loss
+    low = float(recent.min())
+    memorised = bool(low > 1.02 * best and low > 5 * training and low > harm * base)
+    if not (memorised or (low > rise * best and low > gap * training)):
         return
-    base = evidence.setup.base_loss
-    worse = bool(base > 0 and recent.min() > base and best < 0.9 * base)
     at = int(trail.steps[int(np.nanargmin(trail.values))])
+    worse = memorised or _dropped(evidence, "probe_accuracy", 0.05) or _dropped(evidence, "probe_r2", 0.1)
     yield Symptom(
         "", float(recent[-1] / best), rise, "held-out loss over its best", "the network overfits",
         f"The held-out loss is {recent[-1]:.4g}, its best was {best:.4g} at step {at}; the training loss is "
@@ -105,3 +107,9 @@ def overfitting(
         "it learns its training samples by heart", f"Stop near step {at}, regularise (weight decay, dropout, "
         "augmentation), or get more data.", severity=WARNING if worse else INFO, since=at,
     )  # fmt: skip
+
+
+def _dropped(evidence: Evidence, name: str, by: float) -> bool:
+    """Whether a score of the check-ups is below its best in the three latest ones."""
+    trail = evidence.scalars.get(name)
+    return trail is not None and float(trail.values[-3:].max()) < float(np.nanmax(trail.values)) - by

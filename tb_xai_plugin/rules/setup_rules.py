@@ -54,7 +54,7 @@ def head_loss_mismatch(evidence: Evidence) -> Iterator[Symptom]:
             f"the output and the loss do not fit: {what}",
             f"The model ends in {setup.head.replace('_', ' ') or 'an unknown operation'} and is trained with "
             f"{NAMES.get(setup.loss, setup.loss)}: {what}",
-            cause, advice, severity=INFO if harmless else "", sure=True,
+            cause, advice, severity=(WARNING if setup.head == "relu" else INFO) if harmless else "", sure=True,
         )  # fmt: skip
 
 
@@ -82,6 +82,10 @@ def _logits_mismatch(head: str, loss: str, links: list[str]) -> tuple[str, str, 
         return (f"{what} into a loss that expects log-probabilities",
                 "negative log-likelihood picks the output of the true class and does no logarithm itself",
                 "Use cross_entropy on logits, or log_softmax before nll_loss.", True)  # fmt: skip
+    if links == ["log"] and head in ("linear", "relu", "tanh"):
+        return ("raw outputs into a loss that expects probabilities",
+                "the loss takes the logarithm of outputs that are no probabilities",
+                "End in a softmax, or tell the loss that it gets logits (from_logits=True).", True)  # fmt: skip
     if loss == "bce" and head in ("linear", "relu", "tanh", "leaky_relu") and "sigmoid" not in links:
         return (f"{'logits' if head == 'linear' else head} into a loss that expects probabilities",
                 "binary cross-entropy takes the logarithm of outputs that are no probabilities",
@@ -149,26 +153,32 @@ def target_range(evidence: Evidence, *, slack: float = 1e-6, outside: float = 0.
         )  # fmt: skip
 
 
-def unscaled_inputs(evidence: Evidence, *, largest: float = 10.0, spread: float = 100.0) -> Iterator[Symptom]:
-    """A feature's root mean square is above 10, or above 100 times the median feature's, and no
-    normalisation comes first.
+def unscaled_inputs(
+    evidence: Evidence, *, largest: float = 10.0, spread: float = 100.0, faintest: float = 0.01
+) -> Iterator[Symptom]:
+    """A feature's root mean square is above 10, or above 100 times the median feature's, or all are below
+    0.01, and no normalisation comes first.
 
     Standardised data have 1, raw digits 6, raw 8-bit images 100 and more: `largest` lies between.
     `spread` finds columns in units of their own. Of no account where the run learns all the same.
     """
     setup = evidence.setup
     top, middle = setup.feature_rms_max, setup.feature_rms_median
-    too_large = top > largest
-    if setup.normalises or not (too_large or top > spread * middle):
+    too_large, faint = top > largest, top < faintest
+    if setup.normalises or not (too_large or faint or top > spread * middle > 0):
         return
     value, threshold = (top, largest) if too_large else (top / max(middle, 1e-12), spread)
+    if faint:
+        value, threshold = top, faintest
     yield Symptom(
         "", value, threshold,
-        "root mean square of the largest feature" if too_large else "largest over median feature",
-        "the inputs are not scaled",
+        "root mean square of the largest feature" if too_large or faint else "largest over median feature",
+        "the inputs are all but zero" if faint else "the inputs are not scaled",
         f"Inputs range from {setup.input_low:.4g} to {setup.input_high:.4g}; the largest feature has a root mean "
         f"square of {top:.3g}, the median one {middle:.3g}",
-        "large inputs make large activations and gradients, and steps that suit no other layer",
+        "activations and gradients are as small as the inputs, so nothing is learned from them"
+        if faint
+        else "large inputs make large activations and gradients, and steps that suit no other layer",
         "Standardise the inputs: subtract the mean and divide by the standard deviation of each feature.",
         severity=INFO if evidence.learns() else "", sure=True,
     )  # fmt: skip

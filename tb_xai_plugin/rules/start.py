@@ -39,8 +39,11 @@ def constant_init(evidence: Evidence, *, spread: float = 1e-6, most_zero: int = 
     )  # fmt: skip
 
 
-def bad_init(evidence: Evidence, *, low: float = 0.02, high: float = 6.0) -> Iterator[Symptom]:
-    """The gain std × √fan-in of a weight matrix is below 0.02 or above 6 at the start.
+def bad_init(
+    evidence: Evidence, *, low: float = 0.02, high: float = 6.0, outputs: float = 100.0
+) -> Iterator[Symptom]:
+    """The gain std × √fan-in of a weight matrix is below 0.02 or above 6 at the start, or the first outputs
+    are above 100.
 
     He has 1.41, Glorot and LeCun about 1, torch's default 0.58; ten layers of a gain of 6 multiply signals
     by millions. Of no account where the run learns all the same, as with normalisation layers.
@@ -55,6 +58,7 @@ def bad_init(evidence: Evidence, *, low: float = 0.02, high: float = 6.0) -> Ite
     gain = std * np.sqrt(fan_in)
     odd = ((gain < low) & (gain > 0)) | (gain > high)
     if not odd.any():
+        yield from _large_outputs(evidence, outputs)
         return
     worst = int(np.argmax(np.where(odd, np.abs(np.log(np.maximum(gain, 1e-30))), -1)))
     large = bool(gain[worst] > high)
@@ -66,6 +70,24 @@ def bad_init(evidence: Evidence, *, low: float = 0.02, high: float = 6.0) -> Ite
         f"{gain[worst]:.3g}",
         "signals and gradients grow or shrink by this factor at every layer",
         "Use He initialisation for ReLU, Glorot for tanh (gain 1 to 1.5).",
+        severity=INFO if evidence.learns() else "", sure=True, since=0,
+    )  # fmt: skip
+
+
+def _large_outputs(evidence: Evidence, limit: float) -> Iterator[Symptom]:
+    trail = evidence.scalars.get("probe_output_scale")
+    if (
+        trail is None
+        or trail.first is None
+        or not float(trail.first) > limit
+        or evidence.setup.feature_rms_max > 10
+    ):
+        return
+    yield Symptom(
+        "", float(trail.first), limit, "root mean square of the first outputs", "the first outputs are huge",
+        f"Before training the outputs have a root mean square of {float(trail.first):.3g}",
+        "the weights amplify signals a little at every layer, and there are many",
+        "Use He initialisation for ReLU, Glorot for tanh (gain 1 to 1.5), or normalisation layers.",
         severity=INFO if evidence.learns() else "", sure=True, since=0,
     )  # fmt: skip
 

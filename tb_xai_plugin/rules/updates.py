@@ -19,8 +19,9 @@ def moves(evidence: Evidence, window: int) -> tuple[np.ndarray, np.ndarray]:
     steps, norm = evidence.column("weight", "norm", window, 2)
     _, mean = evidence.column("weight", "mean", window, 2)
     _, low = evidence.column("weight", "min", window, 2)
-    same = [np.diff(values, axis=0) == 0 for values in (norm, mean, low)]
-    return steps, ~(same[0] & same[1] & same[2])
+    changes = np.abs(np.diff(norm, axis=0)) + np.abs(np.diff(mean, axis=0)) + np.abs(np.diff(low, axis=0))
+    moved: np.ndarray = np.not_equal(changes, 0)
+    return steps, moved
 
 
 def no_training(evidence: Evidence, *, window: int = 20) -> Iterator[Symptom]:
@@ -72,7 +73,7 @@ def no_update(evidence: Evidence, *, window: int = 30) -> Iterator[Symptom]:
     steps, moved = moves(evidence, window)
     if len(steps) < 4 or steps[-1] - steps[0] < window // 2 or not moved.any():
         return
-    still = ~moved.any(axis=0)
+    still = np.asarray(~moved.any(axis=0))
     for layer, rows in _by_layer(evidence).items():
         known = [p for p in (evidence.table.parameters[row] for row in rows) if p.trainable]
         if len(known) == len(rows) and still[rows].all() and layer not in evidence.table.never_executed:
@@ -115,14 +116,27 @@ def _why_no_update(evidence: Evidence, rows: list[int], missing: bool) -> tuple[
 
 
 def update_ratio_high(
-    evidence: Evidence, *, short: float = 0.3, long: float = 0.1, settle: int = 10
+    evidence: Evidence,
+    *,
+    once: float = 1.0,
+    short: float = 0.3,
+    long: float = 0.1,
+    harmful: float = 0.03,
+    settle: int = 10,
 ) -> Iterator[Symptom]:
-    """The largest update ratio of a weight matrix is above 0.3 at the median of 5 steps, or above 0.1 at the
-    median of 25 steps after step 10.
+    """The largest update ratio of a weight matrix is above 1 once, above 0.3 at the median of 5 steps, or
+    above 0.1 at the median of 25 steps after step 10, and the loss does not fall all the same.
 
+    Where the loss stands 10 % above where it began, 0.03 over 25 steps is enough.
     Healthy runs peak at 0.17 for one step and stay below 0.044 over 25. Matrices that began near zero are
-    left out: they have to grow.
+    left out: they have to grow. Normalised networks bear more, which their falling loss shows.
     """
+    recent = evidence.mean_loss(10)
+    if recent < 0.8 * evidence.first_loss():
+        return
+    yield from _replaced(evidence, once)
+    if evidence.mean_loss(20) > 1.1 * evidence.first_loss():
+        long = harmful
     for window, limit, begin, least in ((5, short, 3, 2), (25, long, settle + 15, 3)):
         if evidence.step < begin:
             continue
@@ -135,6 +149,16 @@ def update_ratio_high(
             row = int(evidence.matrices[int(np.median(ratios, axis=0).argmax())])
             yield _too_high(evidence, row, value, limit, window, int(steps[0]))
             return
+
+
+def _replaced(evidence: Evidence, limit: float, window: int = 10) -> Iterator[Symptom]:
+    """A single step that changed a matrix by more than its own size in the last 10 steps."""
+    steps, ratios = matrix_ratios(evidence, window)
+    if evidence.step < 3 or not ratios.size or not ratios.max() > limit:
+        return
+    at, which = np.unravel_index(int(ratios.argmax()), ratios.shape)
+    row = int(evidence.matrices[which])
+    yield _too_high(evidence, row, float(ratios[at, which]), limit, 1, int(steps[at]))
 
 
 def matrix_ratios(evidence: Evidence, window: int) -> tuple[np.ndarray, np.ndarray]:
@@ -152,20 +176,20 @@ def _too_high(evidence: Evidence, row: int, value: float, limit: float, window: 
     layer = evidence.layer_of(row)
     rate = evidence.scalar("learning_rate")
     told = f" (learning rate {rate[-1]:.3g}, {evidence.setup.optimizer})" if len(rate) else ""
+    single = window == 1
     return Symptom(
-        layer, value, limit, f"update ratio ‖Δw‖/‖w‖, median of {window} steps", "the steps are too large",
-        f"Each step changes the weights of {layer} by {value:.0%} of their size{told}",
+        layer, value, limit, "update ratio ‖Δw‖/‖w‖" + (f", median of {window} steps" if window > 1 else ""), "the steps are too large",
+        f"{'A single step changed' if single else 'Each step changes'} the weights of {layer} by {value:.0%} of their size{told}",
         "the learning rate is too high for these gradients",
-        "Cut the learning rate 3 to 10 times, warm it up, or clip gradients.", since=since,
-        severity=INFO if evidence.learns() and evidence.step > 100 else "",
+        "Cut the learning rate 3 to 10 times, warm it up, or clip gradients.", since=since, sure=single,
     )  # fmt: skip
 
 
 def update_ratio_low(
-    evidence: Evidence, *, tiny: float = 1e-5, small: float = 1e-3, window: int = 50
+    evidence: Evidence, *, tiny: float = 5e-5, small: float = 1e-3, window: int = 50
 ) -> Iterator[Symptom]:
-    """The median update ratio of even the fastest matrix is below 1e-5 and the loss above 90 % of its first;
-    or below 1e-3 and after 150 steps the loss is above 95 % of the best constant's.
+    """The median update ratio of even the fastest matrix is below 5e-5 (2.5e-4 after 150 steps) and the loss
+    above 90 % of its first; or below 1e-3 and after 150 steps the loss still falls but is above 95 % of the best constant's.
 
     Healthy medians lie between 1.2e-4 and 2.5e-2; the smaller ones belong to runs that have learned.
     """
@@ -174,8 +198,10 @@ def update_ratio_low(
         return
     value = float(np.median(ratios.max(axis=1)))
     loss, first = evidence.mean_loss(window), evidence.first_loss()
-    stuck = loss > 0.9 * first
-    slow = evidence.step >= 150 and loss > 0.95 * evidence.setup.base_loss and _still_falls(evidence, loss)
+    base = evidence.setup.base_loss
+    stuck = loss > 0.9 * first and not loss < 0.95 * base
+    tiny *= 5 if evidence.step >= 150 else 1
+    slow = evidence.step >= 150 and loss > 0.95 * base and _still_falls(evidence, window)
     if not ((value < tiny and stuck) or (value < small and slow)):
         return
     rate = evidence.scalar("learning_rate")
@@ -189,9 +215,13 @@ def update_ratio_low(
     )  # fmt: skip
 
 
-def _still_falls(evidence: Evidence, loss: float) -> bool:
-    """Slow is only what moves at all: the loss is lower than it began."""
-    return loss < 0.995 * evidence.first_loss()
+def _still_falls(evidence: Evidence, window: int) -> bool:
+    """Slow is only what moves at all: the mean loss is lower than the first ones' by two standard errors."""
+    first, recent = evidence.first_losses, evidence.recent_losses(window)
+    if len(first) < 16 or not np.isfinite(first).all():
+        return False
+    error = np.sqrt(first.var() / len(first) + recent.var() / len(recent))
+    return bool(recent.mean() < first.mean() - 2 * error)
 
 
 def lagging_layer(evidence: Evidence, *, ratio: float = 0.01, window: int = 200) -> Iterator[Symptom]:

@@ -105,15 +105,17 @@ class Observer(Protocol):
     #: step before. False: it is taken on the probe after the update.
     observes_training: bool
 
-    #: What is known of the loss; None before it was seen.
-    loss_facts: LossFacts | None
-
     def layout(self) -> Layout:
         """Dry-run the probe once and say what there is."""
         ...
 
     def capture(self, request: CaptureRequest) -> Capture:
         """One pass over the probe in inference mode; flags, buffers and RNG are as before after it."""
+        ...
+
+    @property
+    def loss_facts(self) -> LossFacts | None:
+        """What is known of the loss; None before it was seen."""
         ...
 
     def outputs(self, inputs: Any) -> np.ndarray:

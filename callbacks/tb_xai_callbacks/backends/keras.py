@@ -7,7 +7,7 @@ looks into training, except on the torch backend, where the last step's weight g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -18,12 +18,14 @@ import numpy as np
 from tb_xai_callbacks.backends import Capture, CaptureRequest, Layout, Pending, Reduction
 from tb_xai_callbacks.backends import keras_statistics as statistics
 from tb_xai_callbacks.backends.keras_engine import Pull, engine_for, to_numpy
+from tb_xai_callbacks.backends.keras_facts import loss_facts, optimizer_facts
 from tb_xai_callbacks.backends.keras_forward import ProbePass, ProbeRunner, logits_of
 from tb_xai_callbacks.backends.keras_layout import ModelMap, read_calls, without_probe
 from tb_xai_callbacks.backends.keras_taps import named_layers
+from tb_xai_callbacks.measure.outcome import LossFacts
 from tb_xai_callbacks.measure.targets import Selection
 from tb_xai_callbacks.options import SIGNALS
-from tb_xai_callbacks.probe_set import ProbeSet
+from tb_xai_callbacks.probe_set import ProbeSet, arrays_of
 from tb_xai_plugin.records import PROBE, TRAINING_BATCH
 
 NO_PROBE = (
@@ -120,6 +122,26 @@ class KerasObserver:
             attention={name: _four_axes(to_numpy(scores)) for name, scores in passed.scores.items()},
             statistics=reductions,
         )
+
+    def outputs(self, inputs: Any) -> np.ndarray:
+        """Outputs [n, …] for other samples than the probe; (n, 0) if it is not known which output."""
+        with self._runner.quietly():
+            found = self._runner.outputs(inputs)
+        return np.zeros((len(arrays_of(inputs)[0]), 0)) if found is None else to_numpy(found)
+
+    @cached_property
+    def loss_facts(self) -> LossFacts | None:
+        """What the compiled loss is."""
+        return loss_facts(self._model, self._known.layout.table.layers)
+
+    def optimizer_facts(self) -> tuple[str, dict[str, float]]:
+        """The optimizer's name and its options now."""
+        return optimizer_facts(self._model)
+
+    def numbers(self, values: Sequence[Any]) -> Callable[[], np.ndarray]:
+        """Numbers as an array: Keras hands them over on the host."""
+        array = np.array(values, dtype=np.float32)
+        return lambda: array
 
     def parameters(self) -> Pending:
         """Statistics of the weights now, with the last known update ratio if no step came after it."""

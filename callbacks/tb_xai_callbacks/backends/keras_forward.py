@@ -115,6 +115,10 @@ class ProbeRunner:
             passed.loss = self._loss(inputs, outputs, passed.loss_scale)
         return passed
 
+    def outputs(self, inputs: Any) -> Any | None:
+        """The chosen output for other inputs; None if it is not said which."""
+        return self._selected(self._call(map_arrays(model_inputs(inputs), keras.ops.convert_to_tensor)))
+
     def loss_scale(self) -> float:
         """By what mixed-precision training multiplies its loss; gradients in float16 vanish without it."""
         optimizer = getattr(self.model, "optimizer", None)

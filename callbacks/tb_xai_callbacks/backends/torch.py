@@ -136,6 +136,7 @@ class TorchObserver:
         if has_lazy_parameters(self.model):
             raise ValueError("the model has lazy layers; run one batch through it before it is watched")
         returned: list[Any] = []
+        trainable = {id(p) for p in self.model.parameters() if p.requires_grad}  # the probe freezes them
         with self._probing() as forward, torch.no_grad(), attending(self.model) as attention:
             try:
                 run = dry_run(self.model, lambda: returned.append(forward()), len(arrays_of(self.inputs)[0]))
@@ -143,9 +144,9 @@ class TorchObserver:
                 raise ValueError(
                     f"the model does not run on a probe of shape {shapes_of(self.inputs)}: {error}"
                 ) from error
-            return self._read(run, returned[0], attention)
+            return self._read(run, returned[0], attention, trainable)
 
-    def _read(self, run: DryRun, returned: Any, attention: dict[str, Tensor]) -> Layout:
+    def _read(self, run: DryRun, returned: Any, attention: dict[str, Tensor], trainable: set[int]) -> Layout:
         updated = group_of(self.optimizers) if self.optimizers else None
         output, reason = None, ""
         try:
@@ -153,7 +154,7 @@ class TorchObserver:
             self.num_outputs = output.shape[1] if output.dim() == 2 else 0
         except TypeError as error:
             reason = str(error)
-        layout = make_layout(self.model, run, output, attention, updated)
+        layout = make_layout(self.model, run, output, attention, updated, trainable)
         axes, modules = unit_axes(run), dict(self.model.named_modules())
         self._rows = [modules.get(layer.name) for layer in layout.table.layers]
         self._axes = [axes[layer.name] for layer in layout.table.layers]

@@ -198,10 +198,15 @@ def rows(run: DryRun) -> list[Execution]:
 
 
 def layer_table(
-    model: nn.Module, run: DryRun, axes: dict[str, int], last: frozenset[str], updated: dict[int, int] | None
+    model: nn.Module,
+    run: DryRun,
+    axes: dict[str, int],
+    last: frozenset[str],
+    updated: dict[int, int] | None,
+    trainable: set[int],
 ) -> LayerTable:
     """Rows, parameters and what never ran. `updated`: group by id of the parameters that an
-    optimizer has."""
+    optimizer has; `trainable`: ids of those that require a gradient."""
     executed = rows(run)
     layers = tuple(
         Layer(
@@ -222,7 +227,7 @@ def layer_table(
             name=name,
             layer=_owner(name, row_names),
             shape=tuple(parameter.shape),
-            trainable=parameter.requires_grad,
+            trainable=id(parameter) in trainable,
             in_optimizer=updated is None or id(parameter) in updated,
             group=(updated or {}).get(id(parameter), 0),
         )
@@ -311,6 +316,7 @@ def make_layout(
     output: Tensor | None,
     attention: dict[str, Tensor],
     updated: dict[int, int] | None,
+    trainable: set[int],
 ) -> Layout:
     """Everything the recorder wants to know, from one dry run and its attention probabilities."""
     run.attention = list(attention)
@@ -320,7 +326,7 @@ def make_layout(
     sizes = [(name, weights.shape[-2:]) for name, weights in attention.items()]
     square = [(name, keys) for name, (queries, keys) in sizes if queries == keys]
     auto = token_target(run, square, last) or (maps[-1] if maps else None)
-    table = layer_table(model, run, axes, last, updated)
+    table = layer_table(model, run, axes, last, updated, trainable)
     head = table.layers[-1] if table.layers else None
     return Layout(
         table=table,

@@ -27,7 +27,7 @@ HEADS = {
 }  # fmt: skip
 #: What a loss may apply to the outputs before it compares.
 LINKS = {"LogSoftmax": "log_softmax", "Softmax": "softmax", "Sigmoid": "sigmoid", "Log": "log",
-         "LogSigmoid": "log_sigmoid"}  # fmt: skip
+         "LogSigmoid": "log_sigmoid", "Exp": "exp"}  # fmt: skip
 #: Losses that are one node.
 LOSSES = {
     "BinaryCrossEntropyWithLogits": "bce_logits", "BinaryCrossEntropy": "bce", "MseLoss": "mse",
@@ -71,7 +71,8 @@ def _children(node: Any) -> Iterator[Any]:
 
 def _between(loss_node: Any, output_node: Any) -> list[Any]:
     """The nodes on paths from the loss to the output, from the loss down, without the output's own."""
-    order, seen, waiting = [], {loss_node}, [loss_node]
+    order: list[Any] = []
+    seen, waiting = {loss_node}, [loss_node]
     while waiting and len(order) < MOST_NODES:
         node = waiting.pop(0)
         order.append(node)
@@ -159,7 +160,7 @@ def _shape(node: Any) -> tuple[int, ...] | None:
 
 
 def _broadcast(nodes: Sequence[Any], output_shape: Sequence[int]) -> tuple[int, ...]:
-    """The shape [B, B] in which outputs [B, 1] and targets [B] are compared by mistake; () if they are not."""
+    """The shape [B, B] in which outputs [B, 1] meet targets [B] by mistake; () if they do not."""
     batch = output_shape[0] if output_shape else 0
     single = batch > 1 and all(size == 1 for size in output_shape[1:])
     if not single:

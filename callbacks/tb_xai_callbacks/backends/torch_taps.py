@@ -245,6 +245,8 @@ class StepTap:
         """
         if self.error is not None:
             raise self.error
+        if not self.weights:
+            self._reduce_weights()  # no optimizer took a step
         samples = self.tap.buffer.num_samples
         self.weights.num_samples = self.weight_gradients.num_samples = samples
         parts = [self.tap.pending()] if self.tap.buffer else []

@@ -58,6 +58,8 @@ def data_loss(outputs: np.ndarray, truth: np.ndarray, facts: LossFacts) -> float
     values = np.asarray(outputs, dtype=np.float64)
     values = values.reshape(len(values), -1)
     for name in filter(None, facts.link.split("+")):
+        if name not in APPLY:
+            return float("nan")
         values = APPLY[name](values)
     if facts.loss in CLASSIFYING and truth.dtype.kind in "iu" and values.shape[1] > truth.max(initial=0):
         logs = values if facts.loss != "kl" else np.log(np.maximum(values, TINY))
@@ -118,7 +120,7 @@ def entropy(counts: np.ndarray) -> float:
     """Counts [C] -> entropy in nats."""
     share = np.asarray(counts, dtype=np.float64)
     share = share[share > 0] / max(share.sum(), 1)
-    return float(-(share * np.log(share)).sum())
+    return float(abs((share * np.log(share)).sum()))
 
 
 def outcome(
@@ -127,8 +129,7 @@ def outcome(
     """Outputs [n C] -> named figures of a check-up.
 
     `output_std`: the largest standard deviation over samples of any output; `output_scale`: root mean
-    square of the outputs; `loss`; for classes `accuracy`, `prediction_entropy` (nats) and
-    `missed_classes` (classes with samples, none of which is predicted as theirs); for values `r2`.
+    square of the outputs; `loss`; for classes `accuracy` and `prediction_entropy` (nats); for values `r2`.
     """
     values = np.asarray(outputs, dtype=np.float64).reshape(len(outputs), -1)
     with np.errstate(all="ignore"):
@@ -149,18 +150,24 @@ def outcome(
     return found
 
 
+def predicted(outputs: np.ndarray, facts: LossFacts) -> np.ndarray:
+    """Outputs [n C] -> classes [n]; of [n 1], where one output tells 0 from 1, by its sign or half."""
+    values = np.asarray(outputs, dtype=np.float64).reshape(len(outputs), -1)
+    if values.shape[1] > 1:
+        return np.nan_to_num(values, nan=-np.inf).argmax(axis=1)
+    squashed = facts.loss == "bce" or facts.head in ("sigmoid", "softmax")
+    return (values[:, 0] > (0.5 if squashed else 0)).astype(np.int64)
+
+
+def missed_classes(outputs: np.ndarray, truth: np.ndarray, facts: LossFacts) -> dict[str, float]:
+    """How many classes have samples, none of which is predicted as theirs."""
+    right = predicted(outputs, facts) == truth
+    return {"missed_classes": float(sum(not right[truth == one].any() for one in np.unique(truth)))}
+
+
 def _classified(values: np.ndarray, truth: np.ndarray, facts: LossFacts) -> dict[str, float]:
-    """`values` [n C], or [n 1] where one output tells 0 from 1."""
-    if values.shape[1] == 1:
-        squashed = facts.loss == "bce" or facts.head in ("sigmoid", "softmax")
-        predicted = (values[:, 0] > (0.5 if squashed else 0)).astype(np.int64)
-    else:
-        predicted = np.nan_to_num(values, nan=-np.inf).argmax(axis=1)
-    present = np.unique(truth)
-    right = predicted == truth
-    missed = sum(not right[truth == one].any() for one in present)
+    guess = predicted(values, facts)
     return {
-        "accuracy": float(right.mean()),
-        "prediction_entropy": entropy(np.bincount(predicted)),
-        "missed_classes": float(missed),
+        "accuracy": float((guess == truth).mean()),
+        "prediction_entropy": entropy(np.bincount(guess)),
     }
