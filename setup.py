@@ -12,7 +12,9 @@ LIGHTNING = [*TORCH, "lightning>=2.4"]
 KERAS = ["keras>=3.5"]
 TRANSFORMERS = [*TORCH, "transformers>=4.44"]
 DEMO = [*TORCH, "scikit-learn>=1.3"]
+FAST = ["google-crc32c>=1.5"]
 DEV = [
+    *FAST,
     *LIGHTNING,
     *KERAS,
     *DEMO,
@@ -62,6 +64,7 @@ setup(
         "lightning": LIGHTNING,
         "keras": KERAS,
         "transformers": TRANSFORMERS,
+        "fast": FAST,
         "demo": DEMO,
         "dev": DEV,
     },

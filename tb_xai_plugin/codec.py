@@ -22,12 +22,12 @@ __all__ = ["CODECS", "SchemaError", "decode", "encode"]
 
 def scalars_pb(record: r.Scalars) -> pb.Scalars:
     """Scalars record → message."""
-    return pb.Scalars(names=list(record.values), values=list(record.values.values()))
+    return pb.Scalars(names=list(record.values), values=list(record.values.values()), group=record.group)
 
 
 def scalars(message: pb.Scalars) -> r.Scalars:
     """Scalars message → record."""
-    return r.Scalars(dict(zip(message.names, message.values, strict=True)))
+    return r.Scalars(dict(zip(message.names, message.values, strict=True)), message.group)
 
 
 def run_status_pb(record: r.RunStatus) -> pb.RunStatus:

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto import event_pb2, summary_pb2
-from tensorboard.compat.tensorflow_stub import errors as stub_errors
-from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import PyRecordReader_New
 
 from tb_xai_plugin.metadata import MEDIA, SMALL
 from tb_xai_plugin.reader import Entry, Tag, parse_tag
+from tb_xai_plugin.record_file import DamagedError, records
 
 #: The recorder's first record is ours, so a file is known by its first events.
 _EVENTS_PEEKED = 50
@@ -35,12 +34,14 @@ class EventFileSource:
 
     Args:
         log_dir: what one would give to `tensorboard --logdir`.
+        skip: tags that begin so are not read.
 
     Raises:
         FileNotFoundError: if there is no such directory.
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
+    def __init__(self, log_dir: str | os.PathLike[str], skip: Sequence[str] = ()) -> None:
+        self._skip = tuple(word.encode() for word in skip)
         root = Path(log_dir).expanduser()
         if not root.is_dir():
             raise FileNotFoundError(
@@ -76,11 +77,22 @@ class EventFileSource:
         if run not in self._runs:
             loaded = _Loaded()
             for path in self._files[run]:
-                for event in _events(path, loaded.problems):
+                for event in _events(path, loaded.problems, self._skip):
                     for value in event.summary.value:
                         _add(loaded, run, event, value)
+            for name, tag in loaded.tags.items():
+                loaded.tags[name] = _dated(tag, loaded.entries[name])
             self._runs[run] = loaded
         return self._runs[run]
+
+
+def _dated(tag: Tag, entries: Sequence[Entry]) -> Tag:
+    """The tag with its newest step and time."""
+    return replace(
+        tag,
+        last_step=max(tag.last_step, *(entry.step for entry in entries)),
+        last_wall_time=max(tag.last_wall_time, *(entry.wall_time for entry in entries)),
+    )
 
 
 def _event_files(root: Path) -> dict[str, list[Path]]:
@@ -104,22 +116,13 @@ def _plugin_name(value: summary_pb2.Summary.Value) -> str:
     return name if name in (SMALL, MEDIA) else ""
 
 
-def _events(path: Path, problems: list[str]) -> Iterator[event_pb2.Event]:
-    """The events of a file up to its end or its first damaged record, as TensorBoard reads it.
-
-    TensorBoard's pure-Python reader, because its other one would import TensorFlow.
-    """
-    reader = PyRecordReader_New(str(path))
+def _events(path: Path, problems: list[str], skip: Sequence[bytes] = ()) -> Iterator[event_pb2.Event]:
+    """The events of a file up to its end or its first damaged record, as TensorBoard reads it."""
     try:
-        while True:
-            reader.GetNext()
-            yield event_pb2.Event.FromString(reader.record())
-    except stub_errors.OutOfRangeError:
-        return
-    except (stub_errors.DataLossError, DecodeError) as error:
+        for data in records(path, skip):
+            yield event_pb2.Event.FromString(data)
+    except (DamagedError, DecodeError) as error:
         problems.append(f"{path.name} is cut off or damaged; what follows is not read: {error}")
-    finally:
-        reader.file_handle.close()
 
 
 def _add(loaded: _Loaded, run: str, event: event_pb2.Event, value: summary_pb2.Summary.Value) -> None:
@@ -131,10 +134,6 @@ def _add(loaded: _Loaded, run: str, event: event_pb2.Event, value: summary_pb2.S
     if not value.tensor.string_val:
         loaded.problems.append(f"tag {value.tag!r}, step {event.step}: an event without bytes")
         return
-    loaded.tags[value.tag] = replace(
-        tag,
-        last_step=max(tag.last_step, event.step),
-        last_wall_time=max(tag.last_wall_time, event.wall_time),
-    )
+    loaded.tags.setdefault(value.tag, tag)
     entry = Entry(event.step, event.wall_time, value.tensor.string_val[0])
     loaded.entries.setdefault(value.tag, []).append(entry)

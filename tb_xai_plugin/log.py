@@ -15,7 +15,9 @@ from tb_xai_plugin.codec import SchemaError
 from tb_xai_plugin.event_files import EventFileSource
 from tb_xai_plugin.maps import AttentionSeries, AttributionSeries
 from tb_xai_plugin.reader import Reader, Tag, UnknownNameError, unreadable
-from tb_xai_plugin.records import Cost, Finding, LayerTable, Probe, RunStatus
+from tb_xai_plugin.records import Cost, Finding, Findings, LayerTable, Probe, RuleState, RunStatus
+from tb_xai_plugin.replay import replayed
+from tb_xai_plugin.rules import RULES, Rule
 from tb_xai_plugin.stacks import HistogramSeries, LayerStatsSeries, UnitSeries
 
 __all__ = [
@@ -179,9 +181,9 @@ class Run:
     def scalars(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Name → (steps int64 [k], values float64 [k]): loss, learning rate …"""
         points: dict[str, list[tuple[int, float]]] = {}
-        for row in self._reader.rows_or_none(self._run, metadata.SCALARS_TAG):
-            for name, value in row.record.values.items():
-                points.setdefault(name, []).append((row.step, value))
+        for step, values in sorted(stacks.scalar_points(self._reader, self._run).items()):
+            for name, value in values.items():
+                points.setdefault(name, []).append((step, value))
         return {
             name: (np.array([step for step, _ in listed], np.int64), np.array([value for _, value in listed]))
             for name, listed in points.items()
@@ -192,6 +194,16 @@ class Run:
         """The rules that fired, as last recorded."""
         latest = self._reader.latest(self._run, metadata.FINDINGS_TAG)
         return latest.findings if latest else ()
+
+    @property
+    def rules(self) -> tuple[RuleState, ...]:
+        """What each rule does: watching, waiting for data, or off, with the reason."""
+        latest = self._reader.latest(self._run, metadata.FINDINGS_TAG)
+        return latest.rules if latest else ()
+
+    def diagnose(self, rules: Sequence[Rule] = RULES) -> Findings:
+        """Run rules over the log as if it were being written: what `tb-xai diagnose` prints."""
+        return replayed(self._reader, self._run, rules)
 
     @property
     def probe(self) -> Probe | None:
@@ -229,9 +241,9 @@ class Run:
 class Log(Mapping[str, Run]):
     """The runs of a log directory by the name the tab shows; `.` is a run in the directory itself."""
 
-    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
+    def __init__(self, log_dir: str | os.PathLike[str], skip: Sequence[str] = ()) -> None:
         self._log_dir = os.fspath(log_dir)
-        self._source = EventFileSource(log_dir)
+        self._source = EventFileSource(log_dir, skip)
         self._reader = Reader(self._source)
         self._names: dict[str, str] = {}
         for run in self._source.run_names():

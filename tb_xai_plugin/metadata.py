@@ -29,6 +29,11 @@ SETUP_TAG = "setup"
 MEDIA_KINDS = frozenset({"Attribution", "Attention", "Probe"})
 
 
+def scalars_tag(group: str) -> str:
+    """The tag of one group of scalars: `scalars`, `scalars/checkup`."""
+    return f"{SCALARS_TAG}/{group}" if group else SCALARS_TAG
+
+
 def stats_tag(signal: str) -> str:
     """The tag of one signal's statistics, e.g. `stats/activation`."""
     return f"stats/{signal}"

@@ -213,19 +213,24 @@ class Reader:
             UnknownNameError, codec.SchemaError: see `tag`.
         """
         tag = self.tag(run, name)
-        rows = ((entry, self._record(tag, entry)) for entry in self.entries(tag))
+        rows = ((entry, self.record(tag, entry)) for entry in self.entries(tag))
         return [Row(entry.step, entry.wall_time, record) for entry, record in rows if record is not None]
 
     def rows_or_none(self, run: str, name: str) -> list[Row]:
         """As `rows`, but empty if the run has no such tag."""
         return self.rows(run, name) if any(tag.tag == name for tag in self.tags(run)) else []
 
+    def rows_of_kind(self, run: str, kind: str) -> list[Row]:
+        """The records of all tags of a kind in ascending steps."""
+        names = [tag.tag for tag in self.tags(run) if tag.kind == kind]
+        return sorted((row for name in names for row in self.rows(run, name)), key=lambda row: row.step)
+
     def latest(self, run: str, name: str) -> Any:
         """The newest decodable record of one tag, or None."""
         tag = next((tag for tag in self.tags(run) if tag.tag == name), None)
         if tag is None:
             return None
-        decoded = (self._record(tag, entry) for entry in reversed(self.entries(tag)))
+        decoded = (self.record(tag, entry) for entry in reversed(self.entries(tag)))
         return next((record for record in decoded if record is not None), None)
 
     def problems(self, run: str) -> list[str]:
@@ -252,7 +257,9 @@ class Reader:
 
         return self._cache.get(("entries", tag.run, tag.tag), read, version=tag)
 
-    def _record(self, tag: Tag, entry: Entry) -> Any:
+    def record(self, tag: Tag, entry: Entry) -> Any:
+        """The decoded record of an entry; None, and a note, if it cannot be decoded."""
+
         def decode() -> tuple[int, Any]:
             data = self.load(tag, entry)
             if data is None:

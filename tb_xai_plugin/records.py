@@ -186,9 +186,14 @@ class Probe:
 
 @dataclass(frozen=True)
 class Scalars:
-    """Loss, learning rate and whatever else the host offers, by name."""
+    """Loss, learning rate and whatever else the host offers, by name.
+
+    Each `group` has a tag of its own, because one tag holds one record a step: "" is of the training step,
+    "checkup" of the check-up's samples, "validation" of the host's own validation.
+    """
 
     values: dict[str, float]
+    group: str = ""
 
 
 @dataclass(frozen=True)

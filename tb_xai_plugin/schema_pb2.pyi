@@ -242,14 +242,16 @@ class Probe(_message.Message):
     def __init__(self, version: _Optional[int] = ..., hash: _Optional[str] = ..., kind: _Optional[str] = ..., images: _Optional[_Iterable[bytes]] = ..., tokens: _Optional[_Iterable[_Union[TokenRow, _Mapping]]] = ..., shape: _Optional[_Iterable[int]] = ..., values: _Optional[bytes] = ..., labels: _Optional[_Iterable[int]] = ..., targets: _Optional[_Iterable[float]] = ..., class_names: _Optional[_Iterable[str]] = ..., feature_names: _Optional[_Iterable[str]] = ..., patch_rows: _Optional[int] = ..., patch_columns: _Optional[int] = ..., prefix_tokens: _Optional[int] = ...) -> None: ...
 
 class Scalars(_message.Message):
-    __slots__ = ("version", "names", "values")
+    __slots__ = ("version", "names", "values", "group")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NAMES_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
     version: int
     names: _containers.RepeatedScalarFieldContainer[str]
     values: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, version: _Optional[int] = ..., names: _Optional[_Iterable[str]] = ..., values: _Optional[_Iterable[float]] = ...) -> None: ...
+    group: str
+    def __init__(self, version: _Optional[int] = ..., names: _Optional[_Iterable[str]] = ..., values: _Optional[_Iterable[float]] = ..., group: _Optional[str] = ...) -> None: ...
 
 class Signal(_message.Message):
     __slots__ = ("name", "state", "reason", "remedy")

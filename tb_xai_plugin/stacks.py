@@ -206,9 +206,19 @@ def units(reader: Reader, run: str, layer: str) -> UnitSeries:
 
 
 def scalars(reader: Reader, run: str) -> NamedSeries:
-    """What the host offers by name: loss, learning rate …"""
-    rows = reader.rows_or_none(run, metadata.SCALARS_TAG)
-    return _by_name([(row.step, row.record.values) for row in rows])
+    """What the host offers by name: loss, learning rate …; NaN where a step has none."""
+    return _by_name(sorted(scalar_points(reader, run).items()))
+
+
+def scalar_points(reader: Reader, run: str) -> dict[int, dict[str, float]]:
+    """Step → name → value, of all groups; the loss of every step where it is known."""
+    found: dict[int, dict[str, float]] = {}
+    for row in reader.rows_of_kind(run, "Scalars"):
+        found.setdefault(row.step, {}).update(row.record.values)
+    for row in reader.rows_or_none(run, metadata.LOSS_TAG):
+        for offset, loss in enumerate(row.record.values.tolist()):
+            found.setdefault(row.record.first_step + offset, {})["loss"] = loss
+    return found
 
 
 def heads(reader: Reader, run: str) -> NamedSeries:

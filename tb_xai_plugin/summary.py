@@ -21,11 +21,12 @@ def tag_of(record: Any) -> str:
         return metadata.attribution_tag(record.method, record.layer)
     if kind == "Attention":
         return metadata.attention_tag(record.layer)
+    if kind == "Scalars":
+        return metadata.scalars_tag(record.group)
     return {
         "LayerTable": metadata.LAYERS_TAG,
         "RunStatus": metadata.STATUS_TAG,
         "Probe": metadata.PROBE_TAG,
-        "Scalars": metadata.SCALARS_TAG,
         "UnitCounts": metadata.UNITS_TAG,
         "HeadStats": metadata.HEADS_TAG,
         "LossTrace": metadata.LOSS_TAG,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `tb-xai`: demo and doctor."""
+"""The command `tb-xai`: demo, diagnose and doctor."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return doctor.main(arguments.log_dir)
 
 
+def _diagnose(arguments: argparse.Namespace) -> int:
+    from tb_xai_plugin import diagnose
+
+    return diagnose.main(arguments.log_dir, arguments.json, arguments.fail_on)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line; its help is the manual."""
     made = argparse.ArgumentParser(prog="tb-xai", description="See what a network learns while it learns.")
@@ -30,6 +36,17 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--no-serve", action="store_true", help="only train")
     demo.add_argument("--port", type=int, default=6006, help="port, or the next free one (6006)")
     demo.set_defaults(run=_demo)
+    diagnose = commands.add_parser(
+        "diagnose",
+        help="say what is wrong in logged runs, since when, why, and what to try",
+        epilog="exit status: 0, 1 if --fail-on found something, 2 if there is nothing to read",
+    )
+    diagnose.add_argument("log_dir", help="what tensorboard --logdir gets")
+    diagnose.add_argument("--json", action="store_true", help="for machines")
+    diagnose.add_argument(
+        "--fail-on", choices=("warning", "error"), help="exit with 1 at this severity or worse"
+    )
+    diagnose.set_defaults(run=_diagnose)
     doctor = commands.add_parser("doctor", help="say what is installed, what is wrong, how to mend it")
     doctor.add_argument("log_dir", nargs="?", help="also look into this log directory")
     doctor.set_defaults(run=_doctor)

@@ -82,7 +82,8 @@ class LiveDiagnosis:
         """What is known before the first step."""
         self._first = step
         self.check(step)
-        self._put_setup(step)
+        with self._guard(NAME):
+            self._put_setup(step)
 
     def note_loss(self, loss: Any) -> None:
         """The loss of a step, as a number or a detached 0-d tensor; None where there is none."""
@@ -93,6 +94,11 @@ class LiveDiagnosis:
 
     def after_step(self, step: int, observed: bool) -> None:
         """`step` steps are done; look at what was observed, and at outputs when that is due."""
+        if not self._guard.is_off(NAME):
+            with self._guard(NAME):
+                self._after_step(step, observed)
+
+    def _after_step(self, step: int, observed: bool) -> None:
         look = observed or self._look_due(step - 1)
         if look or len(self._losses) >= MOST_WAITING:
             self._put_losses(step)
@@ -115,13 +121,14 @@ class LiveDiagnosis:
         with self._pace.timed("check-up", self._journal), self._guard("check-up"):
             found = checkup.run(self._facts or LossFacts())
         if found:
-            self._put(step, "check-up", lambda: [Scalars(found)])
+            self._put(step, "check-up", lambda: [Scalars(found, "checkup")])
 
     def finish(self, step: int) -> None:
         """Training is over: the last losses, the last look."""
-        self._put_losses(step)
         self.check(step)
-        self._put(step, NAME, lambda: self._look(step, last=True))
+        with self._guard(NAME):
+            self._put_losses(step)
+            self._put(step, NAME, lambda: self._look(step, last=True))
 
     def tell(self) -> None:
         """Hand new findings to the user's function. Not guarded: raising is how it ends training."""

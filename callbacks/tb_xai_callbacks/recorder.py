@@ -155,7 +155,7 @@ class Recorder:
     def log_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
         """Log numbers that come at times of their own, such as a validation loss at the end of an epoch."""
         if self._sink is not None and not self._finished and scalars:
-            self._put_scalars(step, dict(scalars))
+            self._put_scalars(step, dict(scalars), "validation")
 
     def notice(self, level: str, subject: str, message: str) -> None:
         """Tell the user something: in the tab, and in Python's log if it is no mere information."""
@@ -287,8 +287,8 @@ class Recorder:
             self._put(step, "attention", lambda: attention.observe(capture.attention, probe.hash))
         self._put_reductions(step, capture.statistics)
 
-    def _put_scalars(self, step: int, values: dict[str, Any]) -> None:
-        self._put(step, "scalars", lambda: [Scalars(_plain(values))])
+    def _put_scalars(self, step: int, values: dict[str, Any], group: str = "") -> None:
+        self._put(step, "scalars", lambda: [Scalars(_plain(values), group)])
 
     def _put_status(self, state: str) -> None:
         signals, notices, costs = self.journal.contents()

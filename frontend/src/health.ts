@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Overview's sentences where no rule has spoken: what the statistics alone say about a run's health.
+// The Overview's sentences for logs in which no rule has spoken: what the statistics alone say about a
+// run's health. Where the log holds `Findings`, those count and nothing here is used.
 import type { Series } from './api';
 import { formatValue } from './metrics';
 import { formatStep } from './steps';
-import type { Finding } from './wire';
 
 const DEAD = 0.95;
 const DYING = 0.5;
@@ -23,17 +23,6 @@ export interface Health {
 }
 
 const ORDER = { error: 0, warning: 1, info: 2 };
-
-/** Findings as remarks, worst first; of the same severity the earlier one. */
-export function findingRemarks(findings: readonly Finding[]): Remark[] {
-  return findings
-    .map((one) => ({ severity: severityOf(one.severity), message: one.message, layer: one.layer, step: one.firstStep, advice: one.advice }))
-    .sort((a, b) => ORDER[a.severity] - ORDER[b.severity] || a.step - b.step);
-}
-
-function severityOf(text: string): Remark['severity'] {
-  return text === 'error' || text === 'warning' ? text : 'info';
-}
 
 /** Rows at or above `level` in the last column that has a value, with the first step since it stays so. */
 export function rowsAbove(series: Series, level: number): { name: string; since: number; value: number }[] {

@@ -2,7 +2,8 @@
 // Every action has a key; this table is both what the keys do and what the help sheet lists.
 import { signal } from '@preact/signals';
 import { follow, goFirst, moveBy, togglePlay } from './clock';
-import { drawerLayer, peek, sample, stepA, stepB, view, VIEWS } from './selection';
+import { closeDrawer, moveFinding } from './evidence';
+import { peek, sample, stepA, stepB, view, VIEWS } from './selection';
 import { probe, run, step } from './store';
 
 export const helpOpen = signal(false);
@@ -29,7 +30,7 @@ function moveSample(by: number): void {
 
 function close(): void {
   if (helpOpen.value) helpOpen.value = false;
-  else drawerLayer.value = '';
+  else closeDrawer();
 }
 
 export const KEYS: readonly Key[] = [
@@ -44,6 +45,7 @@ export const KEYS: readonly Key[] = [
   { keys: ['o'], shown: 'hold O', does: 'peek at the picture below the heat', act: () => { peek.value = true; } },
   { keys: ['a'], shown: 'A', does: 'in a layer: compare from this step', act: () => { stepA.value = step.value; } },
   { keys: ['b'], shown: 'B', does: 'in a layer: compare with this step', act: () => { stepB.value = step.value; } },
+  { keys: ['n'], shown: 'N', does: 'open the next finding; with Shift the previous one', act: (event) => moveFinding(event.shiftKey ? -1 : 1) },
   { keys: ['?'], shown: '?', does: 'this help', act: () => { helpOpen.value = !helpOpen.value; } },
   { keys: ['Escape'], shown: 'Esc', does: 'close help or the layer', act: close },
 ];

@@ -22,6 +22,7 @@ export const METRICS: readonly Metric[] = [
   { id: 'zero', label: 'zero share', meaning: 'Share of all output values that are exactly 0.', signal: 'activation', column: 'zero_fraction', kind: 'share', domain: [0, 1] },
   { id: 'mean', label: 'mean activation', meaning: 'Mean of the layer’s output.', signal: 'activation', column: 'mean', kind: 'signed' },
   { id: 'std', label: 'spread of activation', meaning: 'Standard deviation of the layer’s output; 0 means that it ignores its input.', signal: 'activation', column: 'std', kind: 'log' },
+  { id: 'rank', label: 'effective rank', meaning: 'In how many directions the layer’s units vary over the samples: (tr C)² / ‖C‖² of their covariance C. Near 1, all units say the same.', signal: 'activation', column: 'participation_ratio', kind: 'log', lowIsBad: true },
   { id: 'gradient', label: 'gradient norm', meaning: 'Length of the gradient of the loss at the layer’s output.', signal: 'gradient', column: 'norm', kind: 'log' },
   { id: 'weight-gradient', label: 'gradient norm of weights', meaning: 'Length of the gradient of the loss at each weight tensor.', signal: 'weight_gradient', column: 'norm', kind: 'log' },
   { id: 'update', label: 'update ratio', meaning: 'Length of one optimiser step over the length of the weights. Around 0.001 is common.', signal: 'weight', column: 'update_ratio', kind: 'log', domain: [1e-6, 1] },

@@ -206,6 +206,8 @@ export interface Scalars {
   /** loss, learning_rate */
   names: string[];
   values: number[];
+  /** "": of the training step; checkup, validation: see tags */
+  group: string;
 }
 
 export interface Signal {
@@ -1693,7 +1695,7 @@ export const Probe: MessageFns<Probe> = {
 };
 
 function createBaseScalars(): Scalars {
-  return { version: 0, names: [], values: [] };
+  return { version: 0, names: [], values: [], group: "" };
 }
 
 export const Scalars: MessageFns<Scalars> = {
@@ -1743,6 +1745,14 @@ export const Scalars: MessageFns<Scalars> = {
             }
 
             break;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {

@@ -44,6 +44,25 @@ export function numberParam<T extends number | null>(key: string, initial: T): S
   return param<T>(key, initial, { read, write: String });
 }
 
+/** Some keys, separated by commas in the address. */
+export function keysParam(key: string): Signal<ReadonlySet<string>> {
+  const read = (text: string): ReadonlySet<string> => new Set(text.split(',').filter(Boolean).map(unescaped));
+  return param<ReadonlySet<string>>(key, NO_KEYS, { read, write: (keys) => [...keys].map((one) => one.replace(/[%,]/g, encodeURIComponent)).join(',') });
+}
+
+const NO_KEYS: ReadonlySet<string> = new Set();
+
+function unescaped(text: string): string {
+  return text.replace(/%(25|2C)/gi, (code) => (code === '%25' ? '%' : ','));
+}
+
+/** `keys` with `key` put in or taken out; without any it is the default again. */
+export function toggled(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
+  const next = new Set(keys);
+  if (!next.delete(key)) next.add(key);
+  return next.size ? next : NO_KEYS;
+}
+
 export const VIEWS = ['overview', 'explanations', 'layers', 'attention'] as const;
 export type View = (typeof VIEWS)[number];
 
@@ -67,6 +86,11 @@ export const scaleMode = oneOfParam('scale', ['steps', 'image'] as const, 'steps
 export const stepSpacing = oneOfParam('spacing', ['linear', 'log'] as const, 'linear');
 /** The layer or parameter whose drawer is open; empty: none. */
 export const drawerLayer = textParam('detail');
+/** The finding whose evidence the drawer shows, as RULE@LAYER; empty: none. */
+export const shownFinding = textParam('finding');
+/** Findings that a person has set aside, or has seen. */
+export const mutedFindings = keysParam('muted');
+export const acknowledgedFindings = keysParam('acknowledged');
 export const stepA = numberParam<number | null>('a', null);
 export const stepB = numberParam<number | null>('b', null);
 export const sortLayers = oneOfParam('sort', ['model', 'worst'] as const, 'model');

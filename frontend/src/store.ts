@@ -3,7 +3,7 @@
 // here and request nothing themselves. No key contains a step: scrubbing never asks the server.
 import { computed, type ReadonlySignal } from '@preact/signals';
 import {
-  fetchCatalog, fetchHistograms, fetchRecords, fetchRuns, fetchSeries, fetchUnits,
+  ApiError, fetchCatalog, fetchHistograms, fetchRecords, fetchRuns, fetchSeries, fetchUnits,
   type Catalog, type HistogramColumns, type Run, type Runs, type Series, type Tag, type Units,
 } from './api';
 import { ResourceMap, type Resource } from './resource';
@@ -94,11 +94,21 @@ async function* pages<T extends { version: number }>(
   }
 }
 
-/** One statistic of all rows over all steps, or null where the run does not log the signal. */
+/** One statistic of all rows over all steps, or null where the run does not log the signal or, older, the statistic. */
 export function series(of: string, signal: string, column: string): Resource<Series | null> {
   const tag = signal === 'scalars' || signal === 'heads' ? signal : `stats/${signal}`;
   return resources.get(['series', of, signal, column], async () =>
-    (await tagOf(of, tag)) ? fetchSeries(of, signal, column, WIDTH) : null);
+    (await tagOf(of, tag)) ? orNull(fetchSeries(of, signal, column, WIDTH)) : null);
+}
+
+/** The answer, or null where the server knows nothing of that name. */
+async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
 }
 
 /** The histograms of one layer or parameter over the steps, or null where there are none. */

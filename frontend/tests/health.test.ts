@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
-import { findingRemarks, healthOf, rowsAbove } from '../src/health';
+import { healthOf, rowsAbove } from '../src/health';
 import { columnAt, formatValue, metricOf, scaleOf, valueAt } from '../src/metrics';
 import { orderRows } from '../src/views/layers';
 import { marksOf } from '../src/views/layerridges';
@@ -34,12 +34,6 @@ test('an explosion and NaN are errors and come before a dying layer', () => {
   expect(health.remarks.map((one) => [one.severity, one.step])).toEqual([['error', 200], ['error', 300], ['warning', 200]]);
 });
 
-test('findings: worst first, then earliest', () => {
-  const finding = (severity: string, firstStep: number) => ({ rule: 'r', severity, layer: 'l', firstStep, lastStep: 9, value: 1, threshold: 1, message: `${severity}${firstStep}`, advice: '' });
-  const found = findingRemarks([finding('info', 1), finding('error', 5), finding('warning', 2), finding('error', 3)]);
-  expect(found.map((one) => one.message)).toEqual(['error3', 'error5', 'warning2', 'info1']);
-});
-
 test('values for people', () => {
   expect(formatValue('share', 0.976)).toBe('98\u202f%');
   expect(formatValue('share', 0.0123)).toBe('1.2\u202f%');
@@ -69,6 +63,7 @@ test('layers by name, in the model’s order or the highest first; no value come
   const names = ['conv1', 'fc', 'conv2'];
   expect(orderRows(names, [0.1, 0.9, NaN], 'worst', '')).toEqual([1, 0, 2]);
   expect(orderRows(names, [0.1, 0.9, 0.5], 'model', 'CONV')).toEqual([0, 2]);
+  expect(orderRows(names, [5, 1.1, NaN], 'worst', '', true)).toEqual([1, 0, 2]);
 });
 
 test('A and B name the step asked for where a ridge holds several', () => {

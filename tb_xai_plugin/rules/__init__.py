@@ -8,11 +8,11 @@ and its reason in the docstring. `RULES` is all of them; `Diagnosis` runs them a
 from __future__ import annotations
 
 from tb_xai_plugin.rules import attention, gradients, layers, loss, outputs, setup_rules, start, updates
-from tb_xai_plugin.rules.engine import Diagnosis, replay
+from tb_xai_plugin.rules.engine import Diagnosis
 from tb_xai_plugin.rules.evidence import Evidence
 from tb_xai_plugin.rules.rule import ERROR, INFO, WARNING, Check, Rule, Symptom
 
-__all__ = ["RULES", "Check", "Diagnosis", "Evidence", "Rule", "Symptom", "replay"]
+__all__ = ["RULES", "Check", "Diagnosis", "Evidence", "Rule", "Symptom"]
 
 
 def _rule(

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,8 @@ from tb_xai_plugin.rules.rule import Rule, Symptom
 
 LOGGER = logging.getLogger("tb_xai")
 
-#: Up to this step the rules look at every observation, then each time the steps have grown by `GROWTH`.
-EVERY_UNTIL = 200
-GROWTH = 1.01
+#: Up to this step the rules look at every observation, then every 10 steps, then every 2 % of the steps.
+EVERY_UNTIL = 50
 #: A finding's last step is brought up to date in the log each time the steps have grown by this.
 REFRESH = 1.25
 WATCHING, WAITING, OFF = "watching", "waiting", "off"
@@ -72,7 +71,8 @@ class Diagnosis:
 
     def due(self, step: int) -> bool:
         """Whether it is time to look again."""
-        return step > self._looked and (step <= EVERY_UNTIL or step >= GROWTH * self._looked)
+        gap = 1 if step <= EVERY_UNTIL else max(10, step // 50)
+        return step - self._looked >= gap
 
     def look(self, step: int) -> bool:
         """Run the rules on what is known at `step`; whether there is something new to tell."""
@@ -198,23 +198,3 @@ def _finding(rule: Rule, symptom: Symptom, first_step: int, step: int) -> Findin
         cause=symptom.cause,
         statistic=symptom.statistic,
     )
-
-
-def replay(events: Iterable[tuple[int, Any]], rules: Sequence[Rule], looks: Iterable[int]) -> Findings:
-    """Records in ascending order of their steps, and the steps to look at -> the findings.
-
-    The same as what the recorder finds while they are written.
-    """
-    diagnosis = Diagnosis(rules)
-    waiting = iter([*looks])
-    look = next(waiting, None)
-    for step, record in events:
-        while look is not None and step > look:
-            diagnosis.look(look) if diagnosis.due(look) else None
-            look = next(waiting, None)
-        diagnosis.add(step, record)
-    while look is not None:
-        if diagnosis.due(look):
-            diagnosis.look(look)
-        look = next(waiting, None)
-    return diagnosis.findings()

@@ -16,6 +16,8 @@ from tb_xai_plugin import records as r
 
 #: Observations of a signal that are kept.
 KEEP = 128
+#: Statistics of single steps are looked at up to here, then of fewer and fewer.
+THINNED = 500
 #: Losses that are kept, one a step.
 KEEP_LOSSES = 4096
 #: The first losses, which are kept for ever.
@@ -79,6 +81,7 @@ class Evidence:
         self.columns: dict[str, tuple[str, ...]] = {}
         self.sources: dict[str, str] = {}
         self.samples: dict[str, int] = {}
+        self._taken: dict[str, int] = {}
         self.units = Trail(32)
         self.unit_samples = Trail(32)
         self.scalars: dict[str, Trail] = {}
@@ -87,12 +90,19 @@ class Evidence:
         self.first_losses = np.zeros(0, dtype=np.float32)
         self.first_loss_step = 0
         self.lowest_loss = np.inf
+        self.lowest_mean = np.inf
 
     # ---- growing
 
     def add(self, step: int, record: Any) -> None:
-        """Take in one record; kinds that no rule looks at are passed over."""
+        """Take in one record; kinds that no rule looks at, and statistics that come too fast, are passed
+        over."""
         kind = type(record).__name__
+        if kind in ("LayerStats", "UnitCounts"):
+            tag = f"stats/{record.signal}" if kind == "LayerStats" else "units"
+            if not self.wants(tag, step):
+                return
+            self._taken[tag] = step
         if kind == "LayerStats":
             self._add_stats(step, record)
         elif kind == "UnitCounts":
@@ -114,6 +124,11 @@ class Evidence:
         elif kind == "RunStatus":
             self.status = record
 
+    def wants(self, tag: str, step: int) -> bool:
+        """Whether a record of a tag would be taken in: statistics at least 1/500 of the steps apart."""
+        last = self._taken.get(tag, -1)
+        return last < 0 or step <= last or step - last >= max(1, step // THINNED)
+
     def _add_stats(self, step: int, record: r.LayerStats) -> None:
         if record.table != self.table.id:
             return
@@ -133,6 +148,10 @@ class Evidence:
             self.first_losses = joined[:FIRST_LOSSES]
         surplus = max(len(joined) - KEEP_LOSSES, 0)
         self.losses, self.first_loss_step = joined[surplus:], self.first_loss_step + surplus
+        if len(self.losses) >= 20:
+            self.lowest_mean = min(
+                self.lowest_mean, float(np.nan_to_num(self.losses[-20:], nan=np.inf).mean())
+            )
         finite = record.values[np.isfinite(record.values)]
         if len(finite):
             self.lowest_loss = min(self.lowest_loss, float(finite.min()))
@@ -205,6 +224,10 @@ class Evidence:
         """Mean of the first finite losses, at most 3: how training began."""
         finite = self.first_losses[np.isfinite(self.first_losses)][:3]
         return float(finite.mean()) if len(finite) else float("nan")
+
+    def never_fell(self) -> bool:
+        """Whether no 20 steps running had a mean loss below 90 % of the first one."""
+        return not self.lowest_mean < 0.9 * self.first_loss()
 
     def mean_loss(self, steps: int) -> float:
         """Mean over the latest `steps` steps; NaN if one of them is, or there are none."""

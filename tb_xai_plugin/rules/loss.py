@@ -129,7 +129,7 @@ def uphill_updates(
     quarters = [float(part.mean()) for part in np.array_split(recent, 4)]
     rising = all(b > a for a, b in itertools.pairwise(quarters))
     first = evidence.first_loss()
-    if evidence.first_losses.min() < 0.8 * first:
+    if not evidence.never_fell():
         return  # it went down before: something else turned it
     steepest = max(b - a for a, b in itertools.pairwise(quarters))
     if steepest > 0.8 * (quarters[-1] - quarters[0]):

@@ -127,7 +127,7 @@ def update_ratio_high(
     """The largest update ratio of a weight matrix is above 1 once, above 0.3 at the median of 5 steps, or
     above 0.1 at the median of 25 steps after step 10, and the loss does not fall all the same.
 
-    Where the loss stands 10 % above where it began, 0.03 over 25 steps is enough.
+    Where the loss only ever rose, by 10 %, 0.03 over 25 steps is enough.
     Healthy runs peak at 0.17 for one step and stay below 0.044 over 25. Matrices that began near zero are
     left out: they have to grow. Normalised networks bear more, which their falling loss shows.
     """
@@ -135,7 +135,7 @@ def update_ratio_high(
     if recent < 0.8 * evidence.first_loss():
         return
     yield from _replaced(evidence, once)
-    if evidence.mean_loss(20) > 1.1 * evidence.first_loss():
+    if evidence.mean_loss(20) > 1.1 * evidence.first_loss() and evidence.never_fell():
         long = harmful
     for window, limit, begin, least in ((5, short, 3, 2), (25, long, settle + 15, 3)):
         if evidence.step < begin:
@@ -147,7 +147,7 @@ def update_ratio_high(
         value = float(np.median(worst))
         if value > limit:
             row = int(evidence.matrices[int(np.median(ratios, axis=0).argmax())])
-            yield _too_high(evidence, row, value, limit, window, int(steps[0]))
+            yield _too_high(evidence, row, value, limit, window, int(steps[worst > limit][0]))
             return
 
 

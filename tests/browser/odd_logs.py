@@ -28,7 +28,8 @@ def _status(state: str, **values: object) -> records.RunStatus:
 
 
 def _stats() -> records.LayerStats:
-    values = np.array([[64, 0.1, 1, -2, 2, 8, 0.5, 0, 0.25], [24, 0, 1, -1, 1, 4, 0, 0, np.nan]], np.float32)
+    rows = [[64, 0.1, 1, -2, 2, 8, 0.5, 0, 0.25, 5], [24, 0, 1, -1, 1, 4, 0, 0, np.nan, 2]]
+    values = np.array(rows, np.float32)
     return records.LayerStats("activation", records.TRAINING_BATCH, 8, "t", records.LAYER_COLUMNS, values)
 
 

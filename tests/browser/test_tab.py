@@ -41,6 +41,14 @@ def odd_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return maker.make(tmp_path_factory.mktemp("odd"))
 
 
+@pytest.fixture(scope="module")
+def sick_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made-up runs with findings: one with a dead layer, one without any, one with too few steps."""
+    import sick_log as maker
+
+    return maker.make(tmp_path_factory.mktemp("sick"))
+
+
 def run_node(script: str, **environment: str) -> None:
     node = shutil.which("node")
     assert node, "the browser tests need Node 20 or newer on PATH"
@@ -64,6 +72,11 @@ def test_the_tab_with_data(demo_logs: Path) -> None:
 def test_the_tab_through_the_python_loader_and_a_path_prefix(demo_logs: Path) -> None:
     with tensorboard(demo_logs, "--load_fast=false", runs=2, prefix="/tb") as url:
         run_node("smoke", TAB_URL=url)
+
+
+def test_the_tab_on_findings(sick_logs: Path) -> None:
+    with tensorboard(sick_logs, runs=3) as url:
+        run_node("findings", TAB_URL=url)
 
 
 def test_the_tab_without_data(tmp_path: Path) -> None:

@@ -41,8 +41,15 @@ EXACT = [
         next_explain_step=9,
         log_every_n_steps=10,
     ),
-    records.Findings((records.Finding("dead", "error", "conv", 1, 2, 0.97, 0.95, "m", "a"),)),
+    records.Findings(
+        (records.Finding("dead", "error", "conv", 1, 2, 0.97, 0.95, "m", "a", "f", "t", "c", "r", "s"),),
+        (records.RuleState("dead", "f", "off", "no activations", "d"),),
+        2,
+    ),
     records.Scalars({"loss": 1.25, "learning_rate": float("inf")}),
+    records.Scalars({"probe_loss": 1.0}, "checkup"),
+    records.Setup("classification", "nll", "sum", "softmax", "log", (10,), (4, 4), "SGD", {"lr": 0.1}, 8,
+                  (3, 5), 0.0, 1.0, 0.5, 0.5, 0.69, 1.0, 2.0, -1.0, 1.0, True, ("mid",)),
 ]  # fmt: skip
 
 
@@ -58,6 +65,7 @@ ARRAYS = [
     records.Histograms(
         "activation", records.PROBE, 16, "t", np.arange(2 * 130, dtype=np.uint64).reshape(2, 130)
     ),
+    records.LossTrace(7, np.array([1.5, np.nan, np.inf], "f4")),
     records.UnitCounts(records.TRAINING_BATCH, 32, "t", np.array([0, 3, 32], np.uint32)),
     records.Probe(
         "h", "tabular", (2, 2), values=np.eye(2, dtype="f4"), labels=np.array([0, 1]), class_names=("a",)
@@ -77,7 +85,8 @@ def test_records_with_arrays_return_equal(record):
 
 def test_every_record_has_a_codec():
     with_codec = {row[1] for row in codec.CODECS.values()}
-    parts = {records.Layer, records.Parameter, records.Signal, records.Notice, records.Cost, records.Finding}
+    parts = {records.Layer, records.Parameter, records.Signal, records.Notice, records.Cost, records.Finding,
+             records.RuleState}  # fmt: skip
     classes = {v for v in vars(records).values() if isinstance(v, type) and v.__module__ == records.__name__}
     assert classes - parts == with_codec
 

@@ -9,6 +9,7 @@ import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from tb_xai_callbacks.backends import Capture, Layout, Reduction, TargetLayer
+from tb_xai_callbacks.measure.outcome import LossFacts
 from tb_xai_callbacks.measure.statistics import BINS
 from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe_set import choose_probe
@@ -28,6 +29,7 @@ class Fake:
     """An observer whose every part can be made to fail."""
 
     backend, versions, observes_training = "fake", ("fake 1",), True
+    loss_facts = LossFacts("cross_entropy", "mean", "linear", "log_softmax")
 
     def __init__(self, found=LAYOUT, **errors):
         self._layout, self.errors, self.armed, self.armed_steps = found, errors, False, 0
@@ -51,6 +53,18 @@ class Fake:
         attention = {"attn": np.full((2, 1, 3, 3), 1 / 3)} if request.attention else {}
         return Capture(outputs, request.choose(outputs), maps, maps, attention)
 
+    def outputs(self, inputs):
+        self._fail("outputs")
+        return np.array([[2.0, 0.0], [0.0, 1.0]], np.float32)
+
+    def optimizer_facts(self):
+        self._fail("optimizer_facts")
+        return "SGD", {"lr": 0.1}
+
+    def numbers(self, values):
+        self._fail("numbers")
+        return lambda: np.array(values, np.float32)
+
     def parameters(self):
         return lambda: []
 
@@ -67,7 +81,7 @@ class Fake:
 
         def resolve():
             self._fail("resolve")
-            row = np.ones((2, 9), np.float32)
+            row = np.ones((2, 10), np.float32)
             return [
                 Reduction("activation", TRAINING_BATCH, 8, row, np.zeros((2, BINS), np.uint64), np.ones(6))
             ]
@@ -86,7 +100,7 @@ def record(log_dir, fake, steps=5, probe=True, **options):
     recorder = Recorder(fake, samples, log_dir=log_dir, host="torch", options=options)
     recorder.start(0)
     for step in range(1, steps + 1):
-        recorder.after_step(step, {"loss": 1.0 / step, "learning_rate": 0.1})
+        recorder.after_step(step, {"loss": 1.0 / step, "learning_rate": 0.1}, 1.0 / step)
     recorder.finish(steps)
     return recorder
 

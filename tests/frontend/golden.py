@@ -37,7 +37,22 @@ def status() -> bytes:
     return schema_pb2.Frames(frames=[frame], kept=1).SerializeToString(deterministic=True)
 
 
-GOLDEN = {"attribution.hex": attribution, "status.hex": status}
+def findings() -> bytes:
+    """A finding with every field, one that follows from it, and a rule that waits."""
+    cause = records.Finding(
+        "dead_layer", "error", "relu2", 206, 400, 0.97, 0.95, "what", "try", family="units",
+        title="relu2 is dead", cause="likely", statistic="share of dead units",
+    )  # fmt: skip
+    consequence = records.Finding(
+        "constant", "warning", "", 2**40, 2**40, 1, np.nan, "m", "a", root=cause.key
+    )
+    rule = records.RuleState("dead_layer", "units", "waiting", "12 of 50 steps", "it means")
+    record = records.Findings((cause, consequence), (rule,), 400)
+    frame = schema_pb2.Frame(step=400, wall_time=3.5, record=codec.encode(record))
+    return schema_pb2.Frames(frames=[frame], kept=1).SerializeToString(deterministic=True)
+
+
+GOLDEN = {"attribution.hex": attribution, "status.hex": status, "findings.hex": findings}
 
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)

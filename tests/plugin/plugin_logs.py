@@ -59,7 +59,7 @@ def write(directory: Path, timed: Iterable[tuple[int, float, Any]]) -> Path:
 
 
 def stats(step: int, signal: str = "activation", table: r.LayerTable = TABLE) -> r.LayerStats:
-    values = np.full((len(table.layers), 9), step, dtype=np.float32)
+    values = np.full((len(table.layers), len(r.LAYER_COLUMNS)), step, dtype=np.float32)
     values[-1, 8] = np.nan
     return r.LayerStats(signal, r.TRAINING_BATCH, 32, table.id, r.LAYER_COLUMNS, values)
 

@@ -38,7 +38,7 @@ def test_layer_stats(log: Log) -> None:
     assert found.steps.tolist() == STEPS
     assert found.columns == r.LAYER_COLUMNS
     assert found.layers == log["a"].layers
-    assert (found.values.shape, found.values.dtype) == ((4, ROWS, 9), np.float32)
+    assert (found.values.shape, found.values.dtype) == ((4, ROWS, len(r.LAYER_COLUMNS)), np.float32)
     assert found.column("mean")[:, 0].tolist() == STEPS
     assert np.isnan(found.column("dead_fraction")[:, -1]).all()
     assert (found.source, found.num_samples.tolist()) == ("training batch", [32] * 4)
@@ -47,7 +47,7 @@ def test_layer_stats(log: Log) -> None:
         log["a"].layer_stats("activation", source="probe")
     with pytest.raises(UnknownNameError, match="columns: count"):
         found.column("median")
-    assert "4×3×9" in repr(found)
+    assert "4×3×10" in repr(found)
 
 
 def test_histograms(log: Log) -> None:

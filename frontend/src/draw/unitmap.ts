@@ -15,6 +15,13 @@ export function unitsPerRow(width: number, cell: number): number {
   return Math.max(1, Math.floor(width / cell));
 }
 
+/** The unit whose square holds a point; -1 for none. */
+export function unitAt(x: number, y: number, width: number, cell: number, units: number): number {
+  const [column, row] = [Math.floor(x / cell), Math.floor(y / cell)];
+  const unit = row * unitsPerRow(width, cell) + column;
+  return x >= 0 && y >= 0 && column < unitsPerRow(width, cell) && unit < units ? unit : -1;
+}
+
 export function drawUnitMap(context: CanvasRenderingContext2D, { live, cell }: UnitMapData, { width }: Surface, theme: Theme): void {
   const across = unitsPerRow(width, cell);
   for (let unit = 0; unit < live.length; unit++) {

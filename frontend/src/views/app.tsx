@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Header, the chosen view, and the states in which there is nothing to choose from yet.
-import { chosenRun, drawerLayer, view, type View } from '../selection';
+import { chosenRun, drawerLayer, shownFinding, view, type View } from '../selection';
 import { catalog, run, runs } from '../store';
 import { addStyle } from '../styles';
 import headerCss from '../styles/header.css?inline';
@@ -26,7 +26,7 @@ export function App() {
       <Header />
       <div class="below-header">
         <main class="main" id="main"><Content /></main>
-        {run.value && drawerLayer.value && <Drawer />}
+        {run.value && (drawerLayer.value || shownFinding.value) && <Drawer />}
       </div>
       <Help />
     </>

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// One layer in detail: since when, forward or backward? Opens beside any view.
-import type { Layer, Parameter } from '../schema_pb';
-import { findingRemarks } from '../health';
-import { formatValue, METRICS, valueAt, type Metric } from '../metrics';
-import { drawerLayer, layer as explainedLayer, stepA, stepB, view } from '../selection';
-import { at, attributionTags, findings, layerTable, run, series, status, step } from '../store';
-import { formatStep } from '../steps';
+// One layer in detail: since when, forward or backward? Opens beside any view, on a layer or on a finding.
+import type { Layer, LayerTable, Parameter } from '../schema_pb';
+import { closeDrawer, current, drawerName, layerOf, openFinding, ruled } from '../evidence';
+import { keyOf, MARK, severityOf, titleOf, whenOf, worstFirst } from '../findings';
+import { shownFinding } from '../selection';
+import { layerTable, run } from '../store';
 import { addStyle } from '../styles';
 import css from '../styles/drawer.css?inline';
+import { Explain } from './explainhere';
+import { LayerEvidence, NetworkEvidence } from './findingevidence';
+import { CompareSteps, CompareTable } from './layercompare';
 import { LayerLines } from './layerlines';
 import { LayerRidges } from './layerridges';
 import { LayerUnits } from './layerunits';
@@ -16,33 +18,54 @@ import { Async } from './parts';
 addStyle(css);
 
 export function Drawer() {
-  const name = drawerLayer.value;
+  const name = drawerName.value;
+  const wide = current.value !== undefined;
   return (
-    <aside class="drawer" aria-labelledby="drawer-title" key={name}>
+    <aside class={`drawer${wide ? ' wide' : ''}`} aria-labelledby="drawer-title" key={`${name} ${shownFinding.value}`}>
       <div class="drawer-head">
-        <h2 id="drawer-title">{name}</h2>
+        <h2 id="drawer-title">{name || 'Whole network'}</h2>
         <span class="spring" />
-        <button type="button" class="icon" aria-label="Close the layer" title="Close (Esc)" onClick={() => { drawerLayer.value = ''; }}>×</button>
+        <button type="button" class="icon" aria-label="Close the layer" title="Close (Esc)" onClick={closeDrawer}>×</button>
       </div>
-      <Async resource={layerTable(run.value)} what="The table of layers" height={400}>
-        {(found) => <Detail name={name} layer={found?.record.layers.find((one) => one.name === name)} parameters={(found?.record.parameters ?? []).filter((one) => one.layer === name)} />}
-      </Async>
+      {name ? <LayerDetail name={name} /> : <NetworkDetail />}
     </aside>
   );
 }
 
-function Detail({ name, layer, parameters }: { name: string; layer: Layer | undefined; parameters: Parameter[] }) {
+function NetworkDetail() {
+  const finding = current.value;
+  if (finding) return <NetworkEvidence finding={finding} />;
+  return ruled.value === undefined ? null : <p class="soft">This run has no finding “{shownFinding.value}”. The link may be of another run.</p>;
+}
+
+function LayerDetail({ name }: { name: string }) {
+  return (
+    <Async resource={layerTable(run.value)} what="The table of layers" height={400}>
+      {(found) => <Detail name={name} table={found?.record ?? { layers: [], parameters: [] }} />}
+    </Async>
+  );
+}
+
+type Names = Pick<LayerTable, 'layers' | 'parameters'>;
+
+function Detail({ name, table }: { name: string; table: Names }) {
+  const layer = table.layers.find((one) => one.name === name);
+  const parameters = table.parameters.filter((one) => one.layer === name);
+  const finding = current.value;
   if (!layer && parameters.length === 0) return <p class="soft">The run has no layer of this name. It may belong to another run.</p>;
   return (
     <>
       <p class="soft">{layer ? describe(layer) : 'holds parameters; its output is not observed'}</p>
-      <LayerFindings name={name} />
-      <Explain name={name} />
-      <Compare name={name} />
-      {layer && <LayerRidges name={name} signal="activation" title="Activations" />}
-      {layer && <LayerRidges name={name} signal="gradient" title="Gradients at its output" />}
+      {finding && <LayerEvidence finding={finding} name={name} layer={layer} table={table} />}
+      <OtherFindings name={name} parameters={table.parameters} />
+      {!finding && <Explain name={name} layers={table.layers} />}
+      {!finding && <CompareSteps />}
+      <CompareTable name={name} />
+      {layer && !finding && <LayerRidges name={name} signal="activation" title="Activations" />}
+      {layer && !finding && <LayerRidges name={name} signal="gradient" title="Gradients at its output" />}
+      {finding && <h3>Over the whole run</h3>}
       <LayerLines name={name} parameters={parameters} />
-      {layer && layer.units > 0 && <LayerUnits name={name} />}
+      {layer && !finding && layer.units > 0 && <LayerUnits name={name} />}
     </>
   );
 }
@@ -56,56 +79,20 @@ export function describe(layer: Layer): string {
   return parts.filter(Boolean).join(' · ');
 }
 
-function LayerFindings({ name }: { name: string }) {
-  const found = findings(run.value).loaded.value.value?.record.findings ?? [];
-  const remarks = findingRemarks(found.filter((one) => one.layer === name));
-  return <>{remarks.map((one) => <p key={one.message} class="notice"><strong>{one.message}.</strong> {one.advice}</p>)}</>;
-}
-
-function Explain({ name }: { name: string }) {
-  const tag = attributionTags.value.find((one) => one.layer === name);
-  if (tag) {
-    return <button type="button" onClick={() => { explainedLayer.value = name; view.value = 'explanations'; }}>Explain this layer here</button>;
-  }
-  const targets = status(run.value).loaded.value.value?.record.targetLayers ?? [];
+/** What else the rules say of this layer and its parameters. */
+function OtherFindings({ name, parameters }: { name: string; parameters: readonly Parameter[] }) {
+  const record = ruled.value?.record;
+  const others = (record?.findings ?? []).filter((one) => layerOf(one.layer, parameters) === name && keyOf(one) !== shownFinding.value);
+  if (!record || others.length === 0) return null;
   return (
-    <p class="soft">
-      No explanations were logged for this layer{targets.length > 0 && <> (but for {targets.join(', ')})</>}. Ask for them with <code>target_layers=["{name}"]</code>.
-    </p>
+    <ul class="others" aria-label="Other findings of this layer">
+      {worstFirst(others).map((one) => (
+        <li key={keyOf(one)} class={severityOf(one)}>
+          <span class="finding-mark" role="img" aria-label={severityOf(one)}>{MARK[severityOf(one)]}</span>
+          <span title={one.message}>{titleOf(one)} <span class="soft">{whenOf(one, record.step)}</span></span>
+          <button type="button" class="link" onClick={() => openFinding(one)}>Open<span class="unseen"> {titleOf(one)}</span></button>
+        </li>
+      ))}
+    </ul>
   );
-}
-
-function Compare({ name }: { name: string }) {
-  const metrics = METRICS.filter((one) => one.signal === 'activation' || one.signal === 'gradient');
-  const [a, b] = [stepA.value, stepB.value];
-  return (
-    <section aria-label="Compare two steps">
-      <div class="ab">
-        <button type="button" class="ab-a" title="Take the step shown now as A (key A)" onClick={() => { stepA.value = step.value; }}>A {a === null ? 'set' : formatStep(a)}</button>
-        <span aria-hidden="true">⇄</span>
-        <button type="button" class="ab-b" title="Take the step shown now as B (key B)" onClick={() => { stepB.value = step.value; }}>B {b === null ? 'set' : formatStep(b)}</button>
-        {(a !== null || b !== null) && <button type="button" class="link" onClick={() => { stepA.value = null; stepB.value = null; }}>clear</button>}
-      </div>
-      <table>
-        <thead><tr><th scope="col">statistic</th>{a !== null && <th scope="col">A</th>}{b !== null && <th scope="col">B</th>}<th scope="col">step {formatStep(step.value)}</th></tr></thead>
-        <tbody>{metrics.map((metric) => <CompareRow key={metric.id} name={name} metric={metric} steps={[a, b, step.value]} />)}</tbody>
-      </table>
-    </section>
-  );
-}
-
-function CompareRow({ name, metric, steps }: { name: string; metric: Metric; steps: (number | null)[] }) {
-  const found = series(run.value, metric.signal, metric.column).loaded.value.value;
-  const row = found?.names.indexOf(name) ?? -1;
-  return (
-    <tr>
-      <th scope="row" title={metric.meaning}>{metric.label}</th>
-      {steps.map((one, i) => one !== null && <td key={i}>{found && row >= 0 ? formatValue(metric.kind, valueAt(metric, found, row, at2(found.firstSteps, one))) : '–'}</td>)}
-    </tr>
-  );
-}
-
-/** The first logged step where nothing lies at or before the wanted one. */
-function at2(steps: readonly number[], wanted: number): number {
-  return wanted < (steps[0] ?? 0) ? steps[0]! : wanted === step.value ? at(steps) ?? wanted : wanted;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The header all views share: which run, which view, and where to get help.
 import { useState } from 'preact/hooks';
+import { closeDrawer } from '../evidence';
 import { shareUrl, writeState } from '../host';
-import { addressValues, chosenRun, drawerLayer, view, VIEWS, type View } from '../selection';
+import { addressValues, chosenRun, view, VIEWS, type View } from '../selection';
 import { run, runs } from '../store';
 import { helpOpen } from '../keys';
 import { Scrubber } from './scrubber';
@@ -48,7 +49,7 @@ function RunPicker() {
     <label class="run-picker">
       <span class="swatch" style={{ background: runColour(run.value) }} aria-hidden="true" />
       <span class="unseen">Run</span>
-      <select value={run.value} onChange={(event) => { drawerLayer.value = ''; chosenRun.value = event.currentTarget.value; }}>
+      <select value={run.value} onChange={(event) => { closeDrawer(); chosenRun.value = event.currentTarget.value; }}>
         {known.map((one) => <option key={one.run} value={one.run}>{one.name}</option>)}
       </select>
     </label>

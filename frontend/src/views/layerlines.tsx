@@ -5,12 +5,13 @@ import type { Series } from '../api';
 import { formatValue } from '../metrics';
 import type { Parameter } from '../schema_pb';
 import { run, series, step } from '../store';
+import { nearestIndex } from '../steps';
 import { LineChart, type Line } from './linechart';
 import { Async } from './parts';
 
 const HEIGHT = 170;
 
-interface Panel {
+export interface Panel {
   title: string;
   meaning: string;
   signal: string;
@@ -18,6 +19,13 @@ interface Panel {
   pick: (name: string) => boolean;
   log: boolean;
   note?: string;
+}
+
+/** Some steps only, with one of them marked; without it a panel shows the whole run and marks the step shown. */
+export interface StepWindow {
+  from: number;
+  to: number;
+  mark: number;
 }
 
 export function LayerLines({ name, parameters }: { name: string; parameters: Parameter[] }) {
@@ -38,29 +46,46 @@ export function LayerLines({ name, parameters }: { name: string; parameters: Par
   );
 }
 
-function LinePanel({ panel }: { panel: Panel }) {
+export function LinePanel({ panel, window }: { panel: Panel; window?: StepWindow }) {
   return (
     <Async resource={series(run.value, panel.signal, panel.column)} what={panel.title} height={HEIGHT}>
-      {(found) => found && found.firstSteps.length > 0 && <Lines panel={panel} found={found} />}
+      {(found) => found && found.firstSteps.length > 0 && <Lines panel={panel} found={found} window={window} />}
     </Async>
   );
 }
 
-function Lines({ panel, found }: { panel: Panel; found: Series }) {
-  const lines = useMemo(() => linesOf(found, panel.pick), [found, panel.title]);
-  if (lines.length === 0) return null;
+function Lines({ panel, found, window }: { panel: Panel; found: Series; window: StepWindow | undefined }) {
+  const [from, to] = [window?.from ?? 0, window?.to ?? Infinity];
+  const { steps, lines } = useMemo(() => linesOf(found, panel.pick, from, to), [found, panel.title, from, to]);
+  if (lines.length === 0 || steps.length === 0) return null;
   const label = `${panel.title}: ${lines.map((line) => `${line.name} from ${formatValue('log', first(line.values))} to ${formatValue('log', first([...Array.from(line.values)].reverse()))}`).join('; ')}`;
+  const log = panel.log && spread(lines) > LOG_FROM;
+  const head = <>{panel.title} <span class="soft small">{[found.source, log && 'log axis'].filter(Boolean).join(', ')}</span></>;
   return (
     <section>
-      <h3 title={panel.meaning}>{panel.title} <span class="soft small">{found.source && `${found.source}, `}log axis</span></h3>
-      <LineChart label={label} steps={found.firstSteps} lines={lines} log={panel.log} step={step.value} />
+      {window ? <h4 title={panel.meaning}>{head}</h4> : <h3 title={panel.meaning}>{head}</h3>}
+      <LineChart label={label} steps={steps} lines={lines} log={log} step={window?.mark ?? step.value} range={window && [from, to]} />
     </section>
   );
 }
 
-function linesOf(found: Series, pick: (name: string) => boolean): Line[] {
+/** Where values differ by less than this factor, a logarithmic axis would show nothing but itself. */
+const LOG_FROM = 3;
+
+/** The largest positive value over the smallest; 1 without any. */
+export function spread(lines: readonly Line[]): number {
+  const positive = lines.flatMap((line) => Array.from(line.values).filter((value) => value > 0 && Number.isFinite(value)));
+  return positive.length ? Math.max(...positive) / Math.min(...positive) : 1;
+}
+
+/** The wanted rows of a series between two steps, and one column on either side so that lines reach the edge. */
+export function linesOf(found: Series, pick: (name: string) => boolean, from: number, to: number): { steps: number[]; lines: Line[] } {
   const width = found.firstSteps.length;
-  return found.names.flatMap((name, row) => (pick(name) ? [{ name, values: found.high.subarray(row * width, (row + 1) * width) }] : []));
+  const start = Math.max(0, nearestIndex(found.firstSteps, from));
+  const past = found.firstSteps.findIndex((one) => one >= to);
+  const end = past < 0 ? width : past + 1;
+  const lines = found.names.flatMap((name, row) => (pick(name) ? [{ name, values: found.high.subarray(row * width + start, row * width + end) }] : []));
+  return { steps: found.firstSteps.slice(start, end), lines };
 }
 
 function first(values: ArrayLike<number>): number {

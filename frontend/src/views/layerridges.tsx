@@ -11,27 +11,26 @@ import { histograms, run, step } from '../store';
 import { formatStep, nearestIndex } from '../steps';
 import { Async, Picture } from './parts';
 
-const HEIGHT = 240;
 
-export function LayerRidges({ name, signal, title }: { name: string; signal: string; title: string }) {
+export function LayerRidges({ name, signal, title, height = 240 }: { name: string; signal: string; title: string; height?: number }) {
   return (
     <section>
       <h3 title="One histogram per step, oldest at the top; signed logarithmic axis. The bar at 0 shows the share of exact zeros.">{title}</h3>
-      <Async resource={histograms(run.value, signal, name)} what={`Histograms of ${name}`} height={HEIGHT}>
-        {(found) => (found && found.firstSteps.length ? <RidgePicture found={found} title={title} /> : <p class="soft">No histograms of this signal were logged.</p>)}
+      <Async resource={histograms(run.value, signal, name)} what={`Histograms of ${name}`} height={height}>
+        {(found) => (found && found.firstSteps.length ? <RidgePicture found={found} title={title} height={height} /> : <p class="soft">No histograms of this signal were logged.</p>)}
       </Async>
     </section>
   );
 }
 
-function RidgePicture({ found, title }: { found: HistogramColumns; title: string }) {
+function RidgePicture({ found, title, height }: { found: HistogramColumns; title: string; height: number }) {
   const ridges = useMemo(() => ridgesOf(found), [found]);
   const [a, b, now] = [stepA.value, stepB.value, step.value];
   const marks = useMemo(() => marksOf(found, a, b, now), [found, a, b, now]);
   const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => drawRidges(context, { ridges, marks }, surface, theme), [ridges, marks]);
   return (
     <>
-      <Picture height={HEIGHT} draw={draw} label={ridgeLabel(title, ridges, now)} />
+      <Picture height={height} draw={draw} label={ridgeLabel(title, ridges, now)} />
       <p class="soft small">
         {found.source && `${found.source} · `}{found.firstSteps.length === found.kept ? `all ${found.kept} logged steps` : `${found.kept} logged steps merged into ${found.firstSteps.length} ridges`}
         {' · '}{formatValue('share', ridges.zeroShare[nearestIndex(ridges.firstSteps, now)] ?? NaN)} exact zeros now

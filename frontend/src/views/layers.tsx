@@ -4,16 +4,18 @@ import { useSignal } from '@preact/signals';
 import { useCallback, useMemo } from 'preact/hooks';
 import type { Series } from '../api';
 import type { Surface } from '../draw/canvas';
+import { drawFires, type Fire } from '../draw/fires';
 import { drawStrip } from '../draw/strip';
 import type { Theme } from '../draw/theme';
+import { layerOf, openLayer } from '../evidence';
 import { formatValue, metricOf, valueAt, type Metric } from '../metrics';
 import { drawerLayer, filterText, metric as chosenMetric, sortLayers, stepSpacing } from '../selection';
 import { at, layerTable, run, series } from '../store';
 import { addStyle } from '../styles';
 import css from '../styles/layers.css?inline';
-import { openLayer } from './overview';
+import { useFires } from './layerstrip';
 import { Async, Empty, Missing, Picture } from './parts';
-import { layerOfRow, Legend, MetricPicker, sourceNote, stripModel, StripTable, type StripModel } from './strips';
+import { Legend, MetricPicker, signalWord, sourceNote, stripModel, StripTable, type StripModel } from './strips';
 
 addStyle(css);
 
@@ -51,19 +53,13 @@ export function Layers() {
   );
 }
 
-/** The recorder's name of the signal that a metric comes from. */
-function signalWord(metric: Metric): string {
-  if (metric.signal === 'activation') return 'activations';
-  return metric.signal === 'weight' ? 'weights' : 'gradients';
-}
-
-/** Row numbers in the chosen order that match the filter. */
-export function orderRows(names: readonly string[], values: ArrayLike<number>, sort: 'model' | 'worst', filter: string): number[] {
+/** Row numbers in the chosen order that match the filter; worst first is highest first unless low values are the bad ones. */
+export function orderRows(names: readonly string[], values: ArrayLike<number>, sort: 'model' | 'worst', filter: string, lowIsBad = false): number[] {
   const wanted = filter.trim().toLowerCase();
   const rows = names.flatMap((name, i) => (name.toLowerCase().includes(wanted) ? [i] : []));
   if (sort === 'model') return rows;
   const size = (i: number): number => (Number.isNaN(values[i]!) ? -1 : Math.abs(values[i]!));
-  return rows.sort((a, b) => size(b) - size(a));
+  return rows.sort((a, b) => (lowIsBad && !Number.isNaN(values[a]!) && !Number.isNaN(values[b]!) ? size(a) - size(b) : size(b) - size(a)));
 }
 
 function LayerRows({ metric, found }: { metric: Metric; found: Series }) {
@@ -71,7 +67,8 @@ function LayerRows({ metric, found }: { metric: Metric; found: Series }) {
   const model = useMemo(() => stripModel(metric, found, spacing), [metric, found, spacing]);
   const shown = at(found.firstSteps) ?? 0;
   const values = found.names.map((_, row) => valueAt(metric, found, row, shown));
-  const rows = orderRows(found.names, values, sortLayers.value, filterText.value);
+  const rows = orderRows(found.names, values, sortLayers.value, filterText.value, metric.lowIsBad);
+  const fires = useFires(model);
   const table = layerTable(run.value).loaded.value.value?.record;
   return (
     <>
@@ -84,8 +81,8 @@ function LayerRows({ metric, found }: { metric: Metric; found: Series }) {
         {rows.map((row) => {
           const name = found.names[row]!;
           const kind = table?.layers.find((one) => one.name === name);
-          return <LayerRow key={name} name={name} type={kind?.type ?? ''} calls={kind?.calls ?? 1} model={model} row={row} shown={shown}
-            value={formatValue(metric.kind, values[row]!)} label={metric.label} open={drawerLayer.value === layerOfRow(name, table?.parameters ?? [])} />;
+          return <LayerRow key={name} name={name} type={kind?.type ?? ''} calls={kind?.calls ?? 1} model={model} row={row} shown={shown} fires={fires}
+            value={formatValue(metric.kind, values[row]!)} label={metric.label} open={drawerLayer.value === layerOf(name, table?.parameters ?? [])} />;
         })}
       </div>
       {table && table.neverExecuted.length > 0 && <p class="soft">Never executed by the forward pass: {table.neverExecuted.join(', ')}.</p>}
@@ -93,12 +90,13 @@ function LayerRows({ metric, found }: { metric: Metric; found: Series }) {
   );
 }
 
-interface RowProps { name: string; type: string; calls: number; model: StripModel; row: number; shown: number; value: string; label: string; open: boolean }
+interface RowProps { name: string; type: string; calls: number; model: StripModel; row: number; shown: number; fires: readonly Fire[]; value: string; label: string; open: boolean }
 
-function LayerRow({ name, type, calls, model, row, shown, value, label, open }: RowProps) {
-  const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => drawStrip(context, {
-    rows: [model.rows[row]!], firstSteps: model.firstSteps, scale: model.steps, map: model.scale.map, marks: [{ step: shown }], rowHeight: ROW - 4,
-  }, surface, theme), [model, row, shown]);
+function LayerRow({ name, type, calls, model, row, shown, fires, value, label, open }: RowProps) {
+  const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
+    drawStrip(context, { rows: [model.rows[row]!], firstSteps: model.firstSteps, scale: model.steps, map: model.scale.map, marks: [{ step: shown }], rowHeight: ROW - 4 }, surface, theme);
+    drawFires(context, { fires: fires.flatMap((one) => (one.row === row ? [{ ...one, row: 0 }] : [])), scale: model.steps, rowHeight: ROW - 4 }, surface, theme);
+  }, [model, row, shown, fires]);
   return (
     <div class={`layer-row${open ? ' open' : ''}`}>
       <button type="button" class="strip-name" aria-label={`Open ${name}`} onClick={() => openLayer(name)}>{name}</button>

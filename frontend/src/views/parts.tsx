@@ -102,6 +102,7 @@ export function Missing({ signal }: { signal: string }) {
   const record = run.value ? status(run.value).loaded.value.value?.record : undefined;
   const entry = record?.signals.find((one) => one.name === signal);
   if (entry?.state === 'off') return <Empty title={`${signal} not captured: ${entry.reason}`}>{entry.remedy && <p>{entry.remedy}</p>}</Empty>;
+  if (entry?.state === 'captured') return <Empty title="This log does not hold this statistic."><p>It was written by an older recorder, or for none of its layers.</p></Empty>;
   if (record?.state === 'running') {
     const due = signal === 'explanations' || signal === 'attention' ? record.nextExplainStep : record.nextLogStep;
     return <Empty title={`Waiting for ${signal}: first snapshot due at step ${formatStep(due)}`}><p>The run is at step {formatStep(record.step)}. This page looks for new data every 5 seconds.</p></Empty>;

@@ -66,9 +66,10 @@ export function stripModel(metric: Metric, series: Series, spacing: ScaleKind): 
   };
 }
 
-/** The layer of a row: rows of weight signals are parameters such as `conv1.weight`. */
-export function layerOfRow(name: string, parameters: readonly { name: string; layer: string }[]): string {
-  return parameters.find((one) => one.name === name)?.layer || name;
+/** The recorder's name of the signal that a metric comes from. */
+export function signalWord(metric: Metric): string {
+  if (metric.signal === 'activation') return 'activations';
+  return metric.signal === 'weight' ? 'weights' : 'gradients';
 }
 
 /** The numbers behind a strip, for people who do not use the picture. */
