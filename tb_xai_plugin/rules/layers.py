@@ -42,7 +42,7 @@ def seen_samples(evidence: Evidence, steps: int) -> tuple[slice, int]:
 
 def rarely(samples: int) -> str:
     """What silence on N samples supports at 95 % confidence: a rate below 3/N (the rule of three)."""
-    return f"silent on all {samples} samples seen, so active on fewer than {min(3 / max(samples, 1), 1):.2g} of inputs"
+    return f"silent on all {samples} samples seen, so active on fewer than {min(3 / max(samples, 1), 1):.1%} of inputs"
 
 
 def dead_layer(

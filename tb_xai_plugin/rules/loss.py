@@ -131,8 +131,8 @@ def uphill_updates(
     first = evidence.first_loss()
     if not evidence.never_fell():
         return  # it went down before: something else turned it
-    steepest = max(b - a for a, b in itertools.pairwise(quarters))
-    if steepest > 0.8 * (quarters[-1] - quarters[0]):
+    growth = np.diff(np.log(np.maximum(quarters, 1e-30)))
+    if growth.max() > 0.8 * growth.sum():
         return  # a jump: something broke, but no direction is wrong
     if (
         not rising

@@ -119,16 +119,16 @@ def update_ratio_high(
     evidence: Evidence,
     *,
     once: float = 1.0,
-    short: float = 0.3,
+    short: float = 0.4,
     long: float = 0.1,
     harmful: float = 0.03,
     settle: int = 10,
 ) -> Iterator[Symptom]:
-    """The largest update ratio of a weight matrix is above 1 once, above 0.3 at the median of 5 steps, or
+    """The largest update ratio of a weight matrix is above 1 once, above 0.4 at the median of 5 steps, or
     above 0.1 at the median of 25 steps after step 10, and the loss does not fall all the same.
 
     Where the loss only ever rose, by 10 %, 0.03 over 25 steps is enough.
-    Healthy runs peak at 0.17 for one step and stay below 0.044 over 25. Matrices that began near zero are
+    Healthy runs peak at 0.17 for one step (0.35 with BatchNorm) and stay below 0.044 over 25. Matrices that began near zero are
     left out: they have to grow. Normalised networks bear more, which their falling loss shows.
     """
     recent = evidence.mean_loss(10)

@@ -89,5 +89,5 @@ def test_a_convolution_unit_lives_if_it_is_active_anywhere(axis):
 
 def test_layer_row_ends_with_the_share_of_dead_units():
     row = statistics.layer_row(np.ones((2, 4)), np.array([0, 2, 0, 0]))
-    assert row[-1] == 0.75
+    assert row[-2] == 0.75
     assert np.isnan(statistics.layer_row(np.ones((2, 4)), None)[-1])
