@@ -10,7 +10,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 STAMPS := $(VENV)/.stamps
 FRONTEND := $(shell find frontend/src -type f 2>/dev/null) frontend/package-lock.json frontend/vite.config.ts tb_xai_plugin/schema.proto
 
-.PHONY: help demo test lint types unit python-tests frontend-tests browser-tests frontend proto screenshots clean
+.PHONY: help demo test lint types unit python-tests frontend-tests browser-tests frontend proto screenshots bench-diagnosis clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -47,6 +47,9 @@ frontend: $(STAMPS)/node  ## build the tab into tb_xai_plugin/static
 proto: $(STAMPS)/dev $(STAMPS)/node  ## generate Python and TypeScript from schema.proto
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. tb_xai_plugin/schema.proto
 	cd frontend && npm run --silent proto
+
+bench-diagnosis: $(STAMPS)/dev  ## the rules, and those of three other tools, on the development set (half an hour)
+	$(BIN)/python -m benchmarks.diagnosis.run --seeds 3 --json benchmarks/diagnosis.json --markdown benchmarks/diagnosis.md
 
 screenshots: $(STAMPS)/node $(STAMPS)/chromium  ## the pictures of the README, from a fresh demo
 	$(BIN)/python tests/browser/screenshots.py

@@ -7,14 +7,13 @@ from setuptools import setup
 
 HERE = Path(__file__).parent
 
-TORCH = ["torch>=2.4"]
+FAST = ["google-crc32c>=1.5"]
+TORCH = ["torch>=2.4", *FAST]
 LIGHTNING = [*TORCH, "lightning>=2.4"]
-KERAS = ["keras>=3.5"]
+KERAS = ["keras>=3.5", *FAST]
 TRANSFORMERS = [*TORCH, "transformers>=4.44"]
 DEMO = [*TORCH, "scikit-learn>=1.3"]
-FAST = ["google-crc32c>=1.5"]
 DEV = [
-    *FAST,
     *LIGHTNING,
     *KERAS,
     *DEMO,

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tensorboard.compat.proto import event_pb2
-from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tb_xai_callbacks.guard import LOGGER, sentence
 from tb_xai_plugin.metadata import CHILD_RUN
+from tb_xai_plugin.record_file import framed
 from tb_xai_plugin.summary import record_summary
 
 #: Makes the records of one step; runs on the sink's thread, so it may wait for a device.
@@ -61,7 +61,6 @@ class EventFileSink:
         self._on_failure = on_failure
         self._patience_s = patience_s
         self._file = open(self.path, "wb")  # noqa: SIM115 — closed by the thread
-        self._writer = RecordWriter(self._file)
         self._queue: queue.Queue[tuple[int, float, MakeRecords] | None] = queue.Queue(capacity)
         self._write_event(event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2"))
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
@@ -117,7 +116,7 @@ class EventFileSink:
             self._fail(error)
 
     def _write_event(self, event: event_pb2.Event) -> None:
-        self._writer.write(event.SerializeToString())
+        self._file.write(framed(event.SerializeToString()))
 
     def _fail(self, error: Exception) -> None:
         self.error = self.error or error

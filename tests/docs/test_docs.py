@@ -10,6 +10,7 @@ from pathlib import Path
 import tb_xai_callbacks
 from tb_xai_callbacks.cli import parser
 from tb_xai_callbacks.options import Options
+from tb_xai_plugin.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -26,9 +27,14 @@ def test_every_option_is_in_the_table_with_its_default():
 
 def test_every_command_is_in_the_readme():
     commands = parser()._subparsers._group_actions[0].choices
-    assert set(commands) == {"demo", "doctor"}
+    assert set(commands) == {"demo", "diagnose", "doctor"}
     for name in commands:
         assert f"tb-xai {name}" in README
+
+
+def test_every_rule_is_in_the_readme():
+    table = README[README.index("| family | rules |") : README.index("Every rule is a function")]
+    assert set(re.findall(r"`(\w+)`", table)) == {rule.name for rule in RULES}
 
 
 def test_every_picture_exists():
