@@ -107,6 +107,7 @@ CODECS: dict[str, tuple[type[Message], type, Callable[[Any], Message], Callable[
     "Histograms": (pb.Histograms, r.Histograms, tables.histograms_pb, tables.histograms),
     "UnitCounts": (pb.UnitCounts, r.UnitCounts, tables.unit_counts_pb, tables.unit_counts),
     "Attribution": (pb.Attribution, r.Attribution, maps.attribution_pb, maps.attribution),
+    "Trust": (pb.Trust, r.Trust, maps.trust_pb, maps.trust),
     "Attention": (pb.Attention, r.Attention, maps.attention_pb, maps.attention),
     "HeadStats": (pb.HeadStats, r.HeadStats, maps.head_stats_pb, maps.head_stats),
     "Probe": (pb.Probe, r.Probe, maps.probe_pb, maps.probe),

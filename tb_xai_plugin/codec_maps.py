@@ -67,6 +67,35 @@ def attribution(message: pb.Attribution) -> r.Attribution:
     )
 
 
+def trust_pb(record: r.Trust) -> pb.Trust:
+    """Trust record → message."""
+    rows = list(record.measures.values())
+    values = np.stack(rows) if rows else np.zeros((0, 0))
+    return pb.Trust(
+        method=record.method,
+        layer=record.layer,
+        names=list(record.measures),
+        values=float_bytes(values),
+        samples=values.shape[1],
+        missing=list(record.missing),
+        reasons=list(record.missing.values()),
+        probe=record.probe,
+    )
+
+
+def trust(message: pb.Trust) -> r.Trust:
+    """Trust message → record."""
+    shape = (len(message.names), message.samples)
+    values = array_of(message.values, "<f4", shape, "Trust.values")
+    return r.Trust(
+        method=message.method,
+        layer=message.layer,
+        measures=dict(zip(message.names, values, strict=True)),
+        missing=dict(zip(message.missing, message.reasons, strict=True)),
+        probe=message.probe,
+    )
+
+
 def attention_pb(record: r.Attention) -> pb.Attention:
     """Attention record → message."""
     return pb.Attention(

@@ -49,6 +49,11 @@ def attribution_tag(method: str, layer: str) -> str:
     return f"attribution/{method}/{layer}"
 
 
+def trust_tag(method: str, layer: str) -> str:
+    """The tag of how far one method's maps are to be believed, e.g. `trust/grad_cam/layer4`."""
+    return f"trust/{method}/{layer}"
+
+
 def attention_tag(layer: str) -> str:
     """The tag of one layer's attention, e.g. `attention/blocks.0.attn`."""
     return f"attention/{layer}"

@@ -140,6 +140,24 @@ class Attribution:
 
 
 @dataclass(frozen=True)
+class Trust:
+    """How far to believe the maps of one method at one layer: `measures` name → float32 [n].
+
+    deletion, insertion: area under the curve of the score while the most important tenth after tenth of
+    the input is taken away from, or given back to, a blank one (share of the whole score; low and high are
+    good). stability: rank correlation with the maps of slightly noisy inputs. randomisation: rank correlation
+    with the map of the same network with random weights (low is good; Adebayo et al. 2018). gap: what the
+    attributions miss of the score, as a share of it. `missing`: what was not measured → why.
+    """
+
+    method: str
+    layer: str
+    measures: dict[str, np.ndarray]
+    missing: dict[str, str] = field(default_factory=dict)
+    probe: str = ""
+
+
+@dataclass(frozen=True)
 class Attention:
     """Attention probabilities of one layer: `weights` float32 [n, heads, queries, keys], rows sum to 1.
 

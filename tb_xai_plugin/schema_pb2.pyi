@@ -166,6 +166,28 @@ class Attribution(_message.Message):
     calls: int
     def __init__(self, version: _Optional[int] = ..., method: _Optional[str] = ..., layer: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., heat: _Optional[bytes] = ..., scale: _Optional[_Iterable[float]] = ..., signed: bool = ..., targets: _Optional[_Iterable[int]] = ..., scores: _Optional[_Iterable[float]] = ..., predictions: _Optional[_Iterable[int]] = ..., prediction_scores: _Optional[_Iterable[float]] = ..., probabilities: bool = ..., probe: _Optional[str] = ..., call: _Optional[int] = ..., calls: _Optional[int] = ...) -> None: ...
 
+class Trust(_message.Message):
+    __slots__ = ("version", "method", "layer", "names", "values", "samples", "missing", "reasons", "probe")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    PROBE_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    method: str
+    layer: str
+    names: _containers.RepeatedScalarFieldContainer[str]
+    values: bytes
+    samples: int
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    probe: str
+    def __init__(self, version: _Optional[int] = ..., method: _Optional[str] = ..., layer: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ..., values: _Optional[bytes] = ..., samples: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ..., reasons: _Optional[_Iterable[str]] = ..., probe: _Optional[str] = ...) -> None: ...
+
 class Attention(_message.Message):
     __slots__ = ("version", "layer", "shape", "weights", "queries", "keys", "entropy", "probe")
     VERSION_FIELD_NUMBER: _ClassVar[int]

@@ -19,6 +19,8 @@ def tag_of(record: Any) -> str:
         return metadata.histograms_tag(record.signal)
     if kind == "Attribution":
         return metadata.attribution_tag(record.method, record.layer)
+    if kind == "Trust":
+        return metadata.trust_tag(record.method, record.layer)
     if kind == "Attention":
         return metadata.attention_tag(record.layer)
     if kind == "Scalars":

@@ -146,6 +146,24 @@ export interface Attribution {
   calls: number;
 }
 
+/** How far to believe the maps of one method at one layer at one step. */
+export interface Trust {
+  version: number;
+  method: string;
+  layer: string;
+  /** deletion, insertion, stability, randomisation, gap, pointing, mass */
+  names: string[];
+  /** float32 [names, n]; NaN: not defined for this sample */
+  values: Uint8Array;
+  /** n */
+  samples: number;
+  /** what was not measured … */
+  missing: string[];
+  /** … and why */
+  reasons: string[];
+  probe: string;
+}
+
 export interface Attention {
   version: number;
   layer: string;
@@ -1225,6 +1243,119 @@ export const Attribution: MessageFns<Attribution> = {
             }
 
             message.calls = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTrust(): Trust {
+  return {
+    version: 0,
+    method: "",
+    layer: "",
+    names: [],
+    values: new Uint8Array(0),
+    samples: 0,
+    missing: [],
+    reasons: [],
+    probe: "",
+  };
+}
+
+export const Trust: MessageFns<Trust> = {
+  decode(input: BinaryReader | Uint8Array, length?: number): Trust {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrust();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.method = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.layer = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.values = reader.bytes();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.samples = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.missing.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reasons.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.probe = reader.string();
             continue;
           }
         }

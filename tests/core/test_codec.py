@@ -83,6 +83,15 @@ def test_records_with_arrays_return_equal(record):
         np.testing.assert_array_equal(getattr(back, name), value, err_msg=name)
 
 
+def test_trust_returns_equal():
+    record = records.Trust(
+        "grad_cam", "conv", {"deletion": np.array([0.1, np.nan], "f4")}, {"mass": "no boxes"}, "h"
+    )
+    back = codec.decode("Trust", codec.encode(record))
+    np.testing.assert_array_equal(back.measures["deletion"], record.measures["deletion"])
+    assert (back.method, back.layer, back.missing, back.probe) == ("grad_cam", "conv", record.missing, "h")
+
+
 def test_every_record_has_a_codec():
     with_codec = {row[1] for row in codec.CODECS.values()}
     parts = {records.Layer, records.Parameter, records.Signal, records.Notice, records.Cost, records.Finding,
