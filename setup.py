@@ -19,6 +19,8 @@ DEV = [
     *DEMO,
     "tensorflow-cpu>=2.18",
     "captum>=0.8",
+    "scipy",
+    "torchcam==0.5.0; python_version >= '3.11'",
     "grpcio-tools==1.75.1",
     "hypothesis",
     "import-linter",

@@ -41,6 +41,17 @@ class Journal:
             self._signals[name] = Signal(name, state, reason, remedy)
             self.changed = True
 
+    def method_off(self, method: str, reason: str) -> None:
+        """Tell that one attribution method is not captured, and why."""
+        name = f"explanations/{method}"
+        with self._lock:
+            if name in self._signals:
+                return
+            remedy = f"leave {method!r} out of methods=, or give a model that has what it needs"
+            self._signals[name] = Signal(name, "off", reason, remedy)
+            self.changed = True
+        LOGGER.warning("%s is not captured: %s", method, reason)
+
     def is_off(self, name: str) -> bool:
         """Whether the signal was not asked for or is switched off."""
         signal = self._signals.get(name)

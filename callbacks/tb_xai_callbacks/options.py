@@ -13,8 +13,12 @@ from tb_xai_plugin.rules import Rule
 
 SIGNALS = ("activations", "gradients", "weights", "attention", "explanations")
 
-#: Attribution methods that this version computes.
-METHODS = ("grad_cam",)
+#: Attribution methods that this version computes; `probes.methods` has them.
+METHODS = (
+    "grad_cam", "grad_cam_plus_plus", "hires_cam", "layer_cam", "xgrad_cam", "eigen_cam", "score_cam",
+    "layer_conductance", "saliency", "input_x_gradient", "smooth_grad", "integrated_gradients",
+    "guided_backprop", "occlusion", "attention_rollout",
+)  # fmt: skip
 
 
 def nearest(name: str, known: Sequence[str], count: int = 5) -> str:
@@ -47,7 +51,7 @@ class Options:
     class_names: Sequence[str] | None = None
     target_layers: str | Sequence[str] = "auto"
     targets: str | int | Sequence[int] = "predicted"
-    methods: Sequence[str] = METHODS
+    methods: Sequence[str] = ("grad_cam",)
     signals: Sequence[str] = SIGNALS
     log_every_n_steps: int | None = None
     explain_every_n_steps: int | None = None

@@ -17,6 +17,7 @@ import numpy as np
 from tb_xai_callbacks import schedule
 from tb_xai_callbacks.backends import Capture, Layout, Observer, Pending, TargetLayer
 from tb_xai_callbacks.diagnosis import LiveDiagnosis
+from tb_xai_callbacks.explanations import Explanations
 from tb_xai_callbacks.guard import Guard
 from tb_xai_callbacks.journal import Journal, initial_signals
 from tb_xai_callbacks.measure.targets import Selection
@@ -25,6 +26,7 @@ from tb_xai_callbacks.pace import Pace
 from tb_xai_callbacks.passes import ProbePasses
 from tb_xai_callbacks.probe_set import ProbeSet
 from tb_xai_callbacks.probes import attention, attribution, layer_stats
+from tb_xai_callbacks.probes.methods import INPUT_METHODS, ROLLOUTS
 from tb_xai_callbacks.sink import EventFileSink
 from tb_xai_callbacks.targets import resolve_targets
 from tb_xai_plugin.records import LayerTable, RunStatus, Scalars
@@ -83,6 +85,9 @@ class Recorder:
             observer, self.guard, self._choose, [target.name for target in self.targets]
         )
         self._check_probe()
+        self.explanations = Explanations(
+            observer, probe, self._layout, self.targets, options, self._put, self.pace, self.journal
+        )
         self.diagnosis = LiveDiagnosis(
             observer, probe, self._layout.table, options, self._put, self.guard, self.pace, self.journal
         )
@@ -142,6 +147,7 @@ class Recorder:
         with self.pace.timed("explanations", self.journal):
             for capture in self._passes.run(*self._wanted_passes()):
                 self._put_capture(step, capture)
+        self.explanations.trust(step)
         self._put_status("running")
 
     def snapshot_all(self, step: int) -> None:
@@ -173,6 +179,7 @@ class Recorder:
             if step > 0:
                 self._observe_now(step)
             self.snapshot(step)
+            self.explanations.trust(step, last=True)
             self.diagnosis.finish(step)
             self._sink.flush()  # the last status tells what failed while writing, too
             self._put_status("failed" if failed else "finished")
@@ -224,7 +231,7 @@ class Recorder:
 
     def _wanted_passes(self) -> tuple[bool, bool, bool]:
         """Whether to explain, to look at attention, to take statistics on the probe."""
-        explain = bool(self.targets) and not self.journal.is_off("explanations")
+        explain = self.explanations.wanted and not self.journal.is_off("explanations")
         attend = bool(self._layout.attention_layers) and not self.journal.is_off("attention")
         statistics = (
             not self.observer.observes_training
@@ -277,11 +284,7 @@ class Recorder:
             return
         if capture.choice is not None:
             self.journal.signal("explanations", "captured")
-            self._put(
-                step,
-                "explanations",
-                lambda: attribution.observe(capture, self.targets, probe, self._layout.call_counts),
-            )
+            self.explanations.observe(step, capture)
         if capture.attention:
             self.journal.signal("attention", "captured")
             self._put(step, "attention", lambda: attention.observe(capture.attention, probe.hash))
@@ -305,7 +308,7 @@ class Recorder:
             max_overhead=self.options.max_overhead or 0.0,
             dropped_records=self._sink.dropped if self._sink else 0,
             target_layers=tuple(target.name for target in self.targets),
-            methods=tuple(self.options.methods) if self.targets else (),
+            methods=self.explanations.methods,
             next_log_step=schedule.next_due(self.pace.log, self.step),
             next_explain_step=schedule.next_due(self.pace.explain, self.step),
             log_every_n_steps=self.options.log_every_n_steps or 0,
@@ -326,7 +329,9 @@ class Recorder:
         if "explanations" not in self.options.signals or not self._layout.table.layers:
             return ()
         targets, reason = resolve_targets(self.options.target_layers, self._layout)
-        if not targets:
+        if not targets and set(self.options.methods) & {*INPUT_METHODS, *ROLLOUTS}:
+            self.notice("info", "explanations", f"no maps of layers: {reason}")
+        elif not targets:
             self.journal.signal("explanations", "off", reason, 'name a layer: target_layers="…"')
             self.journal.notice("warning", "explanations", f"off: {reason}", 0)
         return targets

@@ -13,9 +13,12 @@ from tb_xai_plugin.rules.rule import INFO, WARNING, Symptom
 
 def constant_output(evidence: Evidence, *, spread: float = 1e-3) -> Iterator[Symptom]:
     """In two check-ups running no output varies over samples by more than 1/1000 of the targets' standard
-    deviation (of 1 for classes)."""
+    deviation (for classes, of the outputs' own size, at most 1)."""
     stds = evidence.scalar("probe_output_std", 2, 1)
-    scale = evidence.setup.target_std if evidence.setup.task == "regression" else 1.0
+    size = evidence.scalar("probe_output_scale")
+    scale = evidence.setup.target_std
+    if evidence.setup.task != "regression":
+        scale = min(float(size[-1]), 1.0) if len(size) else 1.0
     limit = spread * (scale if np.isfinite(scale) and scale > 0 else 1.0)
     if len(stds) >= 2 and stds.max() < limit:
         layers = evidence.table.layers

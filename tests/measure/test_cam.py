@@ -202,10 +202,11 @@ def scored(net, x, target=1):
     return score_of
 
 
-def test_score_cam_equals_torchcam():
+@pytest.mark.parametrize("batch", [1, 2, 99])
+def test_score_cam_equals_torchcam(batch):
     net, x = small(pooled=False)
     a, _ = activation_and_gradient(net, x)
-    heat = cam.score_cam(a, scored(net, x), (6, 8), batch=2)
+    heat = cam.score_cam(a, scored(net, x), (6, 8), batch=batch)
     np.testing.assert_allclose(heat, by_torchcam("ScoreCAM", net, x), rtol=1e-5, atol=1e-6)
 
 
@@ -225,6 +226,12 @@ def test_score_cam_scales_masks_after_they_are_upsampled():
     assert masks.min() == 0
     assert masks.max() <= 1
     np.testing.assert_allclose(heat, np.maximum(a.mean(1), 0), rtol=1e-5, atol=1e-6)
+
+
+def test_score_cam_of_great_scores_does_not_overflow():
+    a = RNG.random((1, 3, 3, 3)) + np.array([9, 6, 3])[:, None, None]  # by mean, as the masks come
+    heat = cam.score_cam(a, lambda masks: np.array([[1000.0, 2000, 2000]]), (3, 3))
+    np.testing.assert_allclose(heat, (a[:, 1] + a[:, 2]) / 2, rtol=1e-6)
 
 
 def test_score_cam_of_few_channels_takes_each_samples_strongest():

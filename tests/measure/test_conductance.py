@@ -83,6 +83,10 @@ def test_a_linear_path_has_a_closed_form():
     activations = np.linspace([[0, 0]], [[2, -3]], 5)
     gradients = np.broadcast_to([[5.0, 7.0]], activations.shape)
     np.testing.assert_allclose(conductance.layer_conductance(activations, gradients), [[10, -21]])
+    ends = conductance.layer_conductance(activations[[0, -1]], gradients[:2])
+    np.testing.assert_allclose(ends, [[10, -21]])
+    one_unit = conductance.layer_conductance(activations[..., 0], gradients[..., 0])
+    np.testing.assert_allclose(one_unit, [10])
 
 
 def test_nan_stays_with_its_unit():

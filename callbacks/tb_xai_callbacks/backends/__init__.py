@@ -7,6 +7,7 @@ A backend is imported only by the host that uses it, so importing this package c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -96,6 +97,37 @@ class Capture:
     statistics: Pending | None = None
 
 
+@dataclass(frozen=True)
+class Pulled:
+    """One differentiated pass: gradients of the score at the input [n …] and, by layer, activations and
+    gradients as in `Capture`."""
+
+    gradient: np.ndarray
+    activations: dict[str, np.ndarray] = field(default_factory=dict)
+    gradients: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class Explainer(Protocol):
+    """The model as a function of its inputs, in inference mode, on the samples of the probe.
+
+    `inputs` is what it is differentiated by: float inputs [n …], or the embeddings [n t e] of tokens.
+    """
+
+    inputs: np.ndarray
+    #: Whether `inputs` are embeddings.
+    embedded: bool
+    #: Whether there is a ReLU whose gradient a guided pass can clip.
+    has_relu: bool
+
+    def outputs(self, inputs: np.ndarray) -> np.ndarray:
+        """Outputs [n, …] for other values of `inputs`."""
+        ...
+
+    def pull(self, inputs: np.ndarray, cotangent: np.ndarray, layers: Sequence[str] = ()) -> Pulled:
+        """Gradients of the sum of outputs × cotangent, at the inputs and at layers."""
+        ...
+
+
 class Observer(Protocol):
     """A model as the recorder sees it. Nothing it does changes the training that it watches."""
 
@@ -120,6 +152,17 @@ class Observer(Protocol):
 
     def outputs(self, inputs: Any) -> np.ndarray:
         """Outputs [n, …] for other samples than the probe, in inference mode."""
+        ...
+
+    def explaining(self, guided: bool = False, randomised: bool = False) -> AbstractContextManager[Explainer]:
+        """The model as a function of the probe's inputs; training finds everything as it was.
+
+        `guided`: gradients are clipped at every ReLU (guided backpropagation). `randomised`: the entries of
+        every weight matrix are shuffled, with a seed of our own.
+
+        Raises:
+            ValueError: if the inputs cannot be differentiated.
+        """
         ...
 
     def optimizer_facts(self) -> tuple[str, dict[str, float]]:

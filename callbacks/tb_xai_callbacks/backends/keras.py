@@ -7,7 +7,8 @@ looks into training, except on the torch backend, where the last step's weight g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 from tb_xai_callbacks.backends import Capture, CaptureRequest, Layout, Pending, Reduction
 from tb_xai_callbacks.backends import keras_statistics as statistics
 from tb_xai_callbacks.backends.keras_engine import Pull, engine_for, to_numpy
+from tb_xai_callbacks.backends.keras_explain import NOT_GUIDED, KerasExplainer, shuffled_weights
 from tb_xai_callbacks.backends.keras_facts import loss_facts, optimizer_facts
 from tb_xai_callbacks.backends.keras_forward import ProbePass, ProbeRunner, logits_of
 from tb_xai_callbacks.backends.keras_layout import ModelMap, read_calls, without_probe
@@ -110,9 +112,9 @@ class KerasObserver:
             )
             outputs = self._outputs(passed)
             choice, gradients = None, {}
-            if request.layers and request.choose is not None:
+            if request.choose is not None:
                 choice = request.choose(outputs)
-                gradients = self._explained(passed, pull, choice, request.layers)
+                gradients = self._explained(passed, pull, choice, request.layers) if request.layers else {}
             reductions = self._reductions(passed, pull, variables) if request.statistics else None
         return Capture(
             outputs=outputs,
@@ -128,6 +130,25 @@ class KerasObserver:
         with self._runner.quietly():
             found = self._runner.outputs(inputs)
         return np.zeros((len(arrays_of(inputs)[0]), 0)) if found is None else to_numpy(found)
+
+    @contextmanager
+    def explaining(self, guided: bool = False, randomised: bool = False) -> Iterator[KerasExplainer]:
+        """See `Observer.explaining`."""
+        if guided:
+            raise ValueError(NOT_GUIDED)
+        if self._probe is None:
+            raise ValueError(self._no_probe)
+        shuffle = shuffled_weights(self._known.variables) if randomised else nullcontext()
+        with self._runner.quietly(), shuffle:
+            yield KerasExplainer(
+                self.engine,
+                self._runner,
+                self._runner.layers,
+                self._probe.inputs,
+                self._outputs,
+                self._as_map,
+                self._as_cotangent,
+            )
 
     @cached_property
     def loss_facts(self) -> LossFacts | None:
@@ -195,9 +216,7 @@ class KerasObserver:
         """Gradients of the chosen scores at the layers: one vector-Jacobian product for all."""
         if passed.output is None:
             raise ValueError(self._runner.output_reason)
-        cotangent = choice.cotangent
-        if self._output_is_channels_last() and cotangent.ndim == 4:
-            cotangent = cotangent.transpose(0, 2, 3, 1)
+        cotangent = self._as_cotangent(choice.cotangent)
         found = pull(passed.logits, [passed.tensors[name] for name in layers], cotangent)
         maps = {}
         for name, gradient in zip(layers, found, strict=True):
@@ -205,6 +224,11 @@ class KerasObserver:
             tensor = keras.ops.zeros_like(passed.tensors[name]) if gradient is None else gradient
             maps[name] = self._as_map(name, tensor)
         return maps
+
+    def _as_cotangent(self, cotangent: np.ndarray) -> np.ndarray:
+        """From the layout of `_outputs` back to the model's."""
+        last = self._output_is_channels_last() and cotangent.ndim == 4
+        return cotangent.transpose(0, 2, 3, 1) if last else cotangent
 
     def _as_map(self, name: str, tensor: Any) -> np.ndarray:
         return _channels_first(to_numpy(tensor).astype(np.float32), name in self._known.channels_last)

@@ -29,8 +29,12 @@ from tb_xai_callbacks.probe_set import map_arrays
 
 @dataclass
 class ProbePass:
-    """One forward pass: the output to explain (None: not said which), the loss, what the taps caught."""
+    """One forward pass: the output to explain (None: not said which), the loss, what the taps caught.
 
+    `start` is the input or embedding that stood in for the probe's, where there was one.
+    """
+
+    start: Any = None
     output: Any = None
     loss: Any = None
     loss_scale: float = 1.0
@@ -72,6 +76,16 @@ def model_inputs(inputs: Any) -> Any:
     return map_arrays(inputs, lambda a: a.astype(keras.config.floatx()) if a.dtype == np.float64 else a)
 
 
+def with_first(inputs: Any, first: Any) -> Any:
+    """The inputs with their first array exchanged."""
+    if isinstance(inputs, dict):
+        key = next(iter(inputs))
+        return {**inputs, key: with_first(inputs[key], first)}
+    if isinstance(inputs, (tuple, list)):
+        return type(inputs)([with_first(inputs[0], first), *inputs[1:]])
+    return first
+
+
 class ProbeRunner:
     """Runs one model on fixed inputs.
 
@@ -100,12 +114,27 @@ class ProbeRunner:
             yield
 
     def forward(
-        self, watch: Watch, wanted: Sequence[str], loss: bool = False, attention: bool = False
+        self,
+        watch: Watch,
+        wanted: Sequence[str],
+        loss: bool = False,
+        attention: bool = False,
+        start: np.ndarray | None = None,
+        embedding: Any = None,
     ) -> ProbePass:
-        """Run with the `wanted` layers tapped; `watch` marks what is to be differentiated."""
+        """Run with the `wanted` layers tapped; `watch` marks what is to be differentiated.
+
+        `start` stands in for the probe's first input or, where `embedding` is a layer, for its output.
+        """
         passed = ProbePass()
         inputs = map_arrays(self._inputs, keras.ops.convert_to_tensor)
         with ExitStack() as stack:
+            if start is not None:
+                passed.start = watch(keras.ops.convert_to_tensor(start))
+                if embedding is None:
+                    inputs = with_first(inputs, passed.start)
+                else:
+                    stack.enter_context(shadowed(embedding, "call", lambda *_, **__: passed.start))
             for shadow in self._shadows(passed, watch, frozenset(wanted), attention):
                 stack.enter_context(shadowed(*shadow))
             outputs = self._call(inputs)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
@@ -25,7 +24,9 @@ from tb_xai_callbacks.backends.torch_call import (
     to_device,
     to_numpy,
 )
+from tb_xai_callbacks.backends.torch_explain import Shuffled, TorchExplainer
 from tb_xai_callbacks.backends.torch_facts import group_of, optimizer_facts, stack_numbers
+from tb_xai_callbacks.backends.torch_graph import pull_back, tap_hook
 from tb_xai_callbacks.backends.torch_guard import (
     every_layer_runs,
     forked_rng,
@@ -40,7 +41,6 @@ from tb_xai_callbacks.backends.torch_layout import (
     DryRun,
     channels_last_names,
     dry_run,
-    first_tensor,
     make_layout,
     unit_axes,
 )
@@ -175,11 +175,11 @@ class TorchObserver:
             with self._tapping(request.layers, taps), watching, attend as attention:
                 returned = forward()
             choice, outputs, gradients = None, np.zeros((0, 0), np.float32), {}
-            if request.choose is not None and request.layers:
+            if request.choose is not None:
                 output = select_output(returned, self.output)
                 outputs = to_numpy(output)
                 choice = request.choose(outputs)
-                gradients = _pull_back(output, taps, choice.cotangent)
+                gradients = pull_back(output, taps, choice.cotangent) if taps else {}
             return Capture(
                 outputs=outputs,
                 choice=choice,
@@ -198,13 +198,33 @@ class TorchObserver:
         modules = dict(self.model.named_modules())
         with ExitStack() as stack:
             for name in layers:
-                stack.callback(modules[name].register_forward_hook(_tap(name, taps)).remove)
+                stack.callback(modules[name].register_forward_hook(tap_hook(name, taps)).remove)
             yield
 
     def outputs(self, inputs: Any) -> np.ndarray:
         """See `Observer.outputs`."""
         with self._probing(inputs) as forward, torch.no_grad():
             return to_numpy(select_output(forward(), self.output))
+
+    @contextmanager
+    def explaining(self, guided: bool = False, randomised: bool = False) -> Iterator[TorchExplainer]:
+        """See `Observer.explaining`."""
+        place = model_place(self.model)
+        remembered = self._batch
+        try:
+            with probing(self.model):
+                yield TorchExplainer(
+                    Shuffled(self.model) if randomised else self.model,
+                    self.inputs,
+                    place,
+                    self.settings,
+                    lambda returned: select_output(returned, self.output),
+                    self._tapping,
+                    self._as_map,
+                    guided,
+                )
+        finally:
+            self._batch = remembered
 
     # ---- training
 
@@ -298,45 +318,3 @@ class TorchObserver:
         self._batch = None
         if self._batch_hook is not None:
             self._batch_hook.remove()
-
-
-def _pull_back(output: Tensor, taps: dict[str, Tensor], cotangent: np.ndarray) -> dict[str, Tensor]:
-    """Gradients of the score at the taps; zero where the score does not depend on one."""
-    if not output.requires_grad:
-        return {name: torch.zeros_like(tap) for name, tap in taps.items()}
-    seed = torch.from_numpy(cotangent).to(output.device, output.dtype).reshape(output.shape)
-    found = torch.autograd.grad(output, list(taps.values()), grad_outputs=seed, allow_unused=True)
-    return {
-        name: torch.zeros_like(tap) if gradient is None else gradient
-        for (name, tap), gradient in zip(taps.items(), found, strict=True)
-    }
-
-
-def _tap(name: str, taps: dict[str, Tensor]) -> Callable[..., Any]:
-    """A forward hook that keeps the output and hands a clone on, which in-place operations may change."""
-
-    def hook(module: nn.Module, args: Any, output: Any) -> Any:
-        tensor = first_tensor(output)
-        if tensor is None:
-            return None
-        with torch.enable_grad():  # a model may run its backbone without
-            taps[name] = tap = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
-            return _replaced(output, tensor, tap.clone())
-
-    return hook
-
-
-def _replaced(output: Any, old: Tensor, new: Tensor) -> Any:
-    """The output with one tensor exchanged."""
-    if output is old:
-        return new
-    if isinstance(output, tuple) and hasattr(output, "_fields"):
-        return type(output)(*(_replaced(value, old, new) for value in output))
-    if isinstance(output, (tuple, list)):
-        return type(output)(_replaced(value, old, new) for value in output)
-    if isinstance(output, dict):
-        changed = copy.copy(output)  # dicts of a kind of their own keep it
-        for key, value in output.items():
-            changed[key] = _replaced(value, old, new)
-        return changed
-    return output

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from tb_xai_callbacks.backends import Capture, TargetLayer
 from tb_xai_callbacks.measure.attention import pool_heat
-from tb_xai_callbacks.measure.cam import grad_cam, tokens_to_map
+from tb_xai_callbacks.measure.cam import CAMS
+from tb_xai_callbacks.measure.rollout import attention_rollout, class_token_row, mean_row
 from tb_xai_callbacks.measure.targets import Selection, select
 from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe_set import ProbeSet
+from tb_xai_callbacks.probes.methods import SIGNED, as_map
 from tb_xai_plugin.records import Attribution
 
 
@@ -22,31 +25,59 @@ def choose(outputs: np.ndarray, options: Options, probe: ProbeSet, sigmoid: bool
     return select(outputs, options.targets, probe.labels, regression, sigmoid)
 
 
-def _as_map(array: np.ndarray, target: TargetLayer) -> np.ndarray:
-    return array if target.grid is None else tokens_to_map(array, target.grid, target.prefix_tokens)
+@dataclass(frozen=True)
+class Explained:
+    """What all attributions of a snapshot share.
 
+    `calls`: how often a pass runs a layer; the last call is explained.
+    """
 
-def observe(
-    capture: Capture, targets: Sequence[TargetLayer], probe: ProbeSet, calls: dict[str, int]
-) -> Iterator[Attribution]:
-    """One Attribution per target layer: Grad-CAM of all samples, at most 64×64."""
-    assert capture.choice is not None
-    choice = capture.choice
-    for target in targets:
-        heat = grad_cam(
-            _as_map(capture.activations[target.name], target), _as_map(capture.gradients[target.name], target)
-        )
-        count = calls.get(target.name, 1)
-        yield Attribution(
-            method="grad_cam",
-            layer=target.name,
-            heat=pool_heat(heat),
+    choice: Selection
+    probe: str
+    calls: dict[str, int]
+
+    def record(self, method: str, layer: str, heat: np.ndarray) -> Attribution:
+        """One method's maps at one layer, at most 64×64."""
+        choice, count = self.choice, self.calls.get(layer, 1)
+        return Attribution(
+            method=method,
+            layer=layer,
+            heat=pool_heat(heat) if heat.ndim == 3 else heat,
             targets=choice.targets,
             scores=choice.scores,
             predictions=choice.predictions,
             prediction_scores=choice.prediction_scores,
             probabilities=choice.probabilities,
-            probe=probe.hash,
+            signed=method in SIGNED,
+            probe=self.probe,
             call=count,
             calls=count,
         )
+
+
+def observe(
+    capture: Capture, targets: Sequence[TargetLayer], methods: Sequence[str], explained: Explained
+) -> Iterator[Attribution]:
+    """Every class activation map that was asked for, from one forward and one backward pass."""
+    for target in targets:
+        activation = as_map(capture.activations[target.name], target)
+        gradient = as_map(capture.gradients[target.name], target)
+        for method in methods:
+            yield explained.record(method, target.name, CAMS[method](activation, gradient))
+
+
+def rollout(attention: dict[str, np.ndarray], grid: tuple[int, int] | None, prefix: int) -> np.ndarray:
+    """Attention by layer, in execution order -> how much each token of the input counts, [n h w] or [n t].
+
+    The class token's row where there is one, else the mean over tokens.
+
+    Raises:
+        ValueError: if the layers attend over different tokens.
+    """
+    layers = list(attention.values())
+    shapes = {weights.shape[2:] for weights in layers}
+    if len(shapes) != 1 or any(queries != keys for queries, keys in shapes):
+        raise ValueError(f"rollout multiplies layers over the same tokens; these have {sorted(shapes)}")
+    rolled = attention_rollout(layers)
+    row = class_token_row(rolled, prefix) if prefix else mean_row(rolled)
+    return row.reshape(len(row), *grid) if grid and grid[0] * grid[1] == row.shape[1] else row
