@@ -13,7 +13,7 @@ import numpy as np
 from tb_xai_plugin import maps, metadata, stacks
 from tb_xai_plugin.codec import SchemaError
 from tb_xai_plugin.event_files import EventFileSource
-from tb_xai_plugin.maps import AttentionSeries, AttributionSeries
+from tb_xai_plugin.maps import AttentionSeries, AttributionSeries, TrustSeries
 from tb_xai_plugin.reader import Reader, Tag, UnknownNameError, unreadable
 from tb_xai_plugin.records import Cost, Finding, Findings, LayerTable, Probe, RuleState, RunStatus
 from tb_xai_plugin.replay import replayed
@@ -22,7 +22,7 @@ from tb_xai_plugin.stacks import HistogramSeries, LayerStatsSeries, UnitSeries
 
 __all__ = [
     "AttentionSeries", "AttributionSeries", "HistogramSeries", "LayerStatsSeries", "Log", "Overhead", "Run",
-    "SchemaError", "UnitSeries", "UnknownNameError", "open_log",
+    "SchemaError", "TrustSeries", "UnitSeries", "UnknownNameError", "open_log",
 ]  # fmt: skip
 
 
@@ -148,6 +148,23 @@ class Run:
         if chosen not in layers:
             raise UnknownNameError(_nearest(f"{method} layer", chosen, layers))
         return maps.attributions(self._reader, self._run, method, chosen)
+
+    def trust(self, method: str = "grad_cam", layer: str | None = None) -> TrustSeries:
+        """How far to believe a method's maps at a layer (None: the first that was measured), [T, n].
+
+        Raises:
+            UnknownNameError: if it was not measured; the message says where it was.
+        """
+        there = [tag for tag in self._tags("Trust") if tag.method == method]
+        chosen = layer or (there[0].layer if there else "")
+        if chosen not in {tag.layer for tag in there}:
+            measured = ", ".join(f"{tag.method} at {tag.layer}" for tag in self._tags("Trust"))
+            raise UnknownNameError(
+                f"no trust of {method!r}"
+                + (f" at {layer!r}" if layer else "")
+                + f"; measured: {measured or 'none'}"
+            )
+        return maps.trust(self._reader, self._run, method, chosen)
 
     @property
     def attention_layers(self) -> tuple[str, ...]:

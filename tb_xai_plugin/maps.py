@@ -80,6 +80,42 @@ def attributions(reader: Reader, run: str, method: str, layer: str) -> Attributi
     )
 
 
+@dataclass(frozen=True, repr=False)
+class TrustSeries:
+    """How far to believe one method's maps: `measures` name → float32 [T, n], NaN where not defined.
+
+    `missing`: what was not measured → why. `records.Trust` says what each measure means.
+    """
+
+    method: str
+    layer: str
+    steps: np.ndarray
+    measures: dict[str, np.ndarray]
+    missing: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"<TrustSeries {self.method} at {self.layer}: {', '.join(self.measures)}>"
+
+
+def trust(reader: Reader, run: str, method: str, layer: str) -> TrustSeries:
+    """Every measurement of one method at one layer.
+
+    Raises:
+        UnknownNameError: if there is none; the message lists the tags.
+    """
+    rows = reader.rows(run, metadata.trust_tag(method, layer))
+    names = dict.fromkeys(name for row in rows for name in row.record.measures)
+    samples = max((len(v) for row in rows for v in row.record.measures.values()), default=0)
+    none = np.full(samples, np.nan, dtype=np.float32)
+    return TrustSeries(
+        method,
+        layer,
+        np.array([row.step for row in rows], dtype=np.int64),
+        {name: np.stack([row.record.measures.get(name, none) for row in rows]) for name in names},
+        rows[-1].record.missing if rows else {},
+    )
+
+
 def attention(reader: Reader, run: str, layer: str) -> AttentionSeries:
     """One layer's attention; steps of another shape than the newest are left out and noted.
 

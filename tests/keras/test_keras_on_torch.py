@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-SHARED = ("test_keras_capture.py", "test_keras_attention.py", "test_keras_fit.py", "test_keras_untouched.py")
+SHARED = (
+    "test_keras_capture.py",
+    "test_keras_attention.py",
+    "test_keras_fit.py",
+    "test_keras_untouched.py",
+    "test_keras_explain.py",
+)
 
 
 @pytest.mark.slow
