@@ -11,10 +11,10 @@ slow, so the recorder's extras bring it.
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
@@ -56,34 +56,33 @@ def records(path: Path, skip: Sequence[bytes] = ()) -> Iterator[bytes]:
     Raises:
         DamagedError: at the first record that is cut off or damaged.
     """
-    with open(path, "rb") as file:
-        while header := file.read(HEADER.size):
-            length = _length(header, file)
-            if skip:
-                head = file.read(min(HEAD, length))
-                if any(word in head for word in skip):
-                    file.seek(length - len(head) + CHECKSUM.size, 1)
-                    continue
-                yield _checked(head + file.read(length - len(head)), length, file)
-            else:
-                yield _checked(file.read(length), length, file)
+    if not path.stat().st_size:
+        return
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        place = 0
+        while place < len(data):
+            start = place + HEADER.size
+            end = start + _length(data[place:start], place)
+            if end + CHECKSUM.size > len(data):
+                raise DamagedError(f"it ends within a record, at byte {len(data)}")
+            place = end + CHECKSUM.size
+            head = data[start : min(start + HEAD, end)] if skip else b""
+            if not any(word in head for word in skip):
+                yield _checked(data[start:end], data[end:place], start)
 
 
-def _length(header: bytes, file: Any) -> int:
+def _length(header: bytes, place: int) -> int:
     if len(header) < HEADER.size:
-        raise DamagedError(f"it ends within a record, at byte {file.tell()}")
+        raise DamagedError(f"it ends within a record, at byte {place + len(header)}")
     length, expected = HEADER.unpack(header)
     if checksum(header[:8]) != expected:
-        raise DamagedError(f"damaged at byte {file.tell() - HEADER.size}")
+        raise DamagedError(f"damaged at byte {place}")
     return int(length)
 
 
-def _checked(data: bytes, length: int, file: Any) -> bytes:
-    end = file.read(CHECKSUM.size)
-    if len(data) < length or len(end) < CHECKSUM.size:
-        raise DamagedError(f"it ends within a record, at byte {file.tell()}")
+def _checked(data: bytes, end: bytes, place: int) -> bytes:
     if native is not None and checksum(data) != CHECKSUM.unpack(end)[0]:
-        raise DamagedError(f"damaged before byte {file.tell()}")
+        raise DamagedError(f"damaged after byte {place}")
     return data
 
 

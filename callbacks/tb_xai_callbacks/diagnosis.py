@@ -116,6 +116,8 @@ class LiveDiagnosis:
         checkup = self.checkup
         if checkup is None or self._guard.is_off("check-up") or step == self._checked:
             return
+        if not self._pace.affords("check-up", self._journal):
+            return
         self._checked = step
         found: dict[str, float] = {}
         with self._pace.timed("check-up", self._journal), self._guard("check-up"):
@@ -162,11 +164,11 @@ class LiveDiagnosis:
     def _look(self, step: int, last: bool = False) -> Iterable[Any]:
         if not (last or self.rules.due(step)):
             return []
-        started = time.perf_counter()
+        started = time.thread_time()  # what waits for the training thread costs it nothing
         news = self.rules.look(step)
         fresh = self.rules.take_new()
         record = self.rules.findings() if news or fresh or last else None
-        self._journal.cost("rules", time.perf_counter() - started)
+        self._journal.cost("rules", time.thread_time() - started)
         for finding in fresh:
             _say(finding)
         with self._lock:

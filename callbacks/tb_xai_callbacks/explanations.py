@@ -21,8 +21,8 @@ from tb_xai_callbacks.probes.methods import INPUT, INPUT_METHODS, LAYER_METHODS,
 from tb_xai_callbacks.probes.trust import Measured
 from tb_xai_plugin.records import Attribution
 
-#: Trust is measured each time the steps have grown by this: some 10 times in 1000 steps.
-TRUST_RATIO = 2.0
+#: Trust is measured from this step on, each time the steps have grown by this, and at the end.
+TRUST_FROM, TRUST_RATIO = 10.0, 4.0
 #: The layer that rollouts are recorded under.
 ATTENTION = "attention"
 
@@ -68,7 +68,7 @@ class Explanations:
         self._put = put
         self._pace = pace
         self._journal = journal
-        self._trusted, self._trust_next = -1, 1.0
+        self._trusted, self._trust_next = -1, TRUST_FROM
         self._explained: Explained | None = None
         self._maps: dict[tuple[str, str], np.ndarray] = {}
 
@@ -100,8 +100,9 @@ class Explanations:
     def trust(self, step: int, last: bool = False) -> None:
         """How far to believe the maps of the snapshot just made, if that is due."""
         explained = self._explained
-        if explained is not None and step != self._trusted and (last or step >= self._trust_next):
-            self._trusted, self._trust_next = step, max(TRUST_RATIO * step, 1)
+        due = step != self._trusted and (last or step >= self._trust_next)
+        if explained is not None and due and self._pace.affords("trust", self._journal):
+            self._trusted, self._trust_next = step, TRUST_RATIO * step
             with self._pace.timed("trust", self._journal):
                 self._measure_trust(step, explained)
 

@@ -69,6 +69,13 @@ class Pace:
             self.budget.spend(seconds)
             journal.cost(name, seconds)
 
+    def affords(self, name: str, journal: Journal) -> bool:
+        """Whether the budget allows one more run of something with a schedule of its own."""
+        allowed = self.budget.allows(journal.mean_cost(name))
+        if not allowed:
+            journal.skipped(name)
+        return allowed
+
     def log_due(self, step: int, journal: Journal) -> bool:
         """Whether to observe the training step that follows `step` done ones."""
         needs_baseline = self.budget.max_overhead is not None and self._since_bare >= MOST_WITHOUT_BASELINE

@@ -17,7 +17,7 @@ from tb_xai_plugin.rules.rule import Rule, Symptom
 
 LOGGER = logging.getLogger("tb_xai")
 
-#: Up to this step the rules look at every observation, then every 10 steps, then every 2 % of the steps.
+#: Up to this step the rules look at every observation, then every 15 steps, then every 2 % of the steps.
 EVERY_UNTIL = 50
 #: A finding's last step is brought up to date in the log each time the steps have grown by this.
 REFRESH = 1.25
@@ -71,7 +71,7 @@ class Diagnosis:
 
     def due(self, step: int) -> bool:
         """Whether it is time to look again."""
-        gap = 1 if step <= EVERY_UNTIL else max(10, step // 50)
+        gap = 1 if step <= EVERY_UNTIL else max(15, step // 50)
         return step - self._looked >= gap
 
     def look(self, step: int) -> bool:

@@ -2,13 +2,14 @@
 """The recorder against faults that a real model cannot be made to have on demand."""
 
 import logging
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from tb_xai_callbacks.backends import Capture, Layout, Reduction, TargetLayer
+from tb_xai_callbacks.backends import Capture, Layout, Pulled, Reduction, TargetLayer
 from tb_xai_callbacks.measure.outcome import LossFacts
 from tb_xai_callbacks.measure.statistics import BINS
 from tb_xai_callbacks.options import Options
@@ -23,6 +24,18 @@ TABLE = LayerTable(
 LAYOUT = Layout(
     TABLE, (TargetLayer("conv"),), TargetLayer("conv"), attention_layers=("attn",), call_counts={"conv": 1}
 )
+
+
+class FakeExplainer:
+    inputs = np.arange(18, dtype=np.float32).reshape(2, 1, 3, 3)
+    embedded, has_relu = False, True
+
+    def outputs(self, inputs):
+        return np.array([[2.0, 0.0], [0.0, 1.0]], np.float32)
+
+    def pull(self, inputs, cotangent, layers=()):
+        maps = {name: np.ones((2, 4, 3, 3), np.float32) for name in layers}
+        return Pulled(inputs, maps, maps)
 
 
 class Fake:
@@ -56,6 +69,11 @@ class Fake:
     def outputs(self, inputs):
         self._fail("outputs")
         return np.array([[2.0, 0.0], [0.0, 1.0]], np.float32)
+
+    @contextmanager
+    def explaining(self, guided=False, randomised=False):
+        self._fail("explaining")
+        yield FakeExplainer()
 
     def optimizer_facts(self):
         self._fail("optimizer_facts")
