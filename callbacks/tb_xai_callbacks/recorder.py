@@ -15,20 +15,19 @@ from typing import Any
 import numpy as np
 
 from tb_xai_callbacks import schedule
-from tb_xai_callbacks.backends import Capture, Layout, Observer, Pending, TargetLayer
+from tb_xai_callbacks.backends import Capture, Layout, Observer, Pending
 from tb_xai_callbacks.diagnosis import LiveDiagnosis
 from tb_xai_callbacks.explanations import Explanations
 from tb_xai_callbacks.guard import Guard
 from tb_xai_callbacks.journal import Journal, initial_signals
 from tb_xai_callbacks.measure.targets import Selection
+from tb_xai_callbacks.opening import explained_layers, tell_gaps
 from tb_xai_callbacks.options import SIGNALS, Options
 from tb_xai_callbacks.pace import Pace
 from tb_xai_callbacks.passes import ProbePasses
 from tb_xai_callbacks.probe_set import ProbeSet
 from tb_xai_callbacks.probes import attention, attribution, layer_stats
-from tb_xai_callbacks.probes.methods import INPUT_METHODS, ROLLOUTS
 from tb_xai_callbacks.sink import EventFileSink
-from tb_xai_callbacks.targets import resolve_targets
 from tb_xai_plugin.records import LayerTable, RunStatus, Scalars
 
 #: Which signal of the options a reduction belongs to.
@@ -80,11 +79,11 @@ class Recorder:
         self._layout = Layout(table=_EMPTY_TABLE)
         with self.guard("layout"):
             self._layout = observer.layout()
-        self.targets = self._resolve_targets()
+        self.targets = explained_layers(options, self._layout, self.journal)
         self._passes = ProbePasses(
             observer, self.guard, self._choose, [target.name for target in self.targets]
         )
-        self._check_probe()
+        tell_gaps(probe, self._layout, self.journal)
         self.explanations = Explanations(
             observer, probe, self._layout, self.targets, options, self._put, self.pace, self.journal
         )
@@ -324,30 +323,6 @@ class Recorder:
 
     def _sink_failed(self, reason: str) -> None:
         self.journal.notice("error", "event file", reason, self.step)
-
-    def _resolve_targets(self) -> tuple[TargetLayer, ...]:
-        if "explanations" not in self.options.signals or not self._layout.table.layers:
-            return ()
-        targets, reason = resolve_targets(self.options.target_layers, self._layout)
-        if not targets and set(self.options.methods) & {*INPUT_METHODS, *ROLLOUTS}:
-            self.notice("info", "explanations", f"no maps of layers: {reason}")
-        elif not targets:
-            self.journal.signal("explanations", "off", reason, 'name a layer: target_layers="…"')
-            self.journal.notice("warning", "explanations", f"off: {reason}", 0)
-        return targets
-
-    def _check_probe(self) -> None:
-        if self.probe is None:
-            for name in ("explanations", "attention"):
-                self.journal.signal(name, "off", "there is no probe", "give probe=(inputs, labels)")
-            return
-        for problem in self.probe.problems:
-            self.journal.notice("warning", "probe", problem, 0)
-        if not self._layout.attention_layers:
-            reason = self._layout.no_attention_reason or "the model has no attention layer"
-            self.journal.signal("attention", "off", reason)
-        for layer in self._layout.table.never_executed[:20]:
-            self.journal.notice("info", layer, "the forward pass never runs this layer", 0)
 
 
 _EMPTY_TABLE = LayerTable(id="", layers=())
