@@ -87,10 +87,12 @@ class LiveDiagnosis:
 
     def note_loss(self, loss: Any) -> None:
         """The loss of a step, as a number or a detached 0-d tensor; None where there is none."""
-        self._losses.append(float("nan") if loss is None else loss)
-        if loss is None and len(self._losses) == 1:
-            self._losses.clear()
-            self._first += 1
+        if loss is not None:
+            self._losses.append(loss)
+            return
+        if self._losses:
+            self._put_losses(self._first + len(self._losses))
+        self._first += 1
 
     def after_step(self, step: int, observed: bool) -> None:
         """`step` steps are done; look at what was observed, and at outputs when that is due."""

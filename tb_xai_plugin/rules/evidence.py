@@ -143,7 +143,9 @@ class Evidence:
             self.losses = self.losses[:keep]
         if not len(self.losses):
             self.first_loss_step = record.first_step
-        joined = np.concatenate([self.losses, record.values])
+        gap = min(record.first_step - self.first_loss_step - len(self.losses), KEEP_LOSSES)
+        held = np.repeat(self.losses[-1:], gap)  # steps without a loss have that of the step before
+        joined = np.concatenate([self.losses, held, record.values])
         if len(self.first_losses) < FIRST_LOSSES:
             self.first_losses = joined[:FIRST_LOSSES]
         surplus = max(len(joined) - KEEP_LOSSES, 0)
@@ -157,6 +159,9 @@ class Evidence:
             self.lowest_loss = min(self.lowest_loss, float(finite.min()))
 
     def _set_table(self, table: r.LayerTable) -> None:
+        if table.id != self.table.id:  # another model: what was seen of the old one says nothing
+            self.stats, self._taken = {}, {}
+            self.units, self.unit_samples = Trail(32), Trail(32)
         self.table = table
         for name in ("layer_rows", "parameter_rows", "matrices", "hidden"):
             self.__dict__.pop(name, None)

@@ -58,7 +58,8 @@ def test_every_layer_of_every_form_has_the_statistics_of_its_output(form):
     for row, name in zip(reductions["activation"].values, NAMES, strict=True):
         tensor = keras.ops.convert_to_numpy(layer_of(model, name)(tensor, training=False))
         live.append(live_counts(tensor, tensor.ndim - 1))
-        np.testing.assert_allclose(row, layer_row(tensor, live[-1]), rtol=1e-3, atol=1e-6)
+        expected = layer_row(tensor, live[-1], tensor.ndim - 1)
+        np.testing.assert_allclose(row, expected, rtol=1e-3, atol=1e-6)
     np.testing.assert_array_equal(reductions["activation"].live, np.concatenate(live))
     assert reductions["activation"].num_samples == len(probe.labels)
 

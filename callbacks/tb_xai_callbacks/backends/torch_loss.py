@@ -49,13 +49,13 @@ def read_loss(loss_node: Any, output_node: Any, output_shape: Sequence[int]) -> 
     names = [_name(node) for node in between]
     links = [LINKS[name] for name in reversed(names) if name in LINKS]
     head = _head(output_node, output_shape)
-    loss = _loss(names, links, head)
+    loss, links = _loss(names, links, head)
     return LossFacts(
         loss=loss,
         reduction=_reduction(between, names),
         head=head,
         link="+".join(links),
-        broadcast_shape=_broadcast(between, output_shape) if loss in COMPARED else (),
+        broadcast_shape=_broadcast(between, output_node, output_shape) if loss in COMPARED else (),
         batch=int(output_shape[0]) if output_shape else 0,
     )
 
@@ -121,32 +121,41 @@ def _softmax_axis(node: Any, head: str, dims: int) -> str:
     return head
 
 
-def _loss(names: Sequence[str], links: Sequence[str], head: str) -> str:
+def _loss(names: Sequence[str], links: list[str], head: str) -> tuple[str, list[str]]:
+    """(kind of loss, what it applies to the outputs before it)."""
+    if "Sqrt" in names or "Softplus" in names:
+        return "other", links
     if any(name.startswith("NllLoss") for name in names):
-        return "cross_entropy" if "log_softmax" in links else "nll"
+        return ("cross_entropy" if "log_softmax" in links else "nll"), links
     for name in names:
         if name in LOSSES:
-            return LOSSES[name]
+            return LOSSES[name], links
+    return _loss_by_hand(names, links, head)
+
+
+def _loss_by_hand(names: Sequence[str], links: list[str], head: str) -> tuple[str, list[str]]:
+    """Losses written out. What is weighted, or not negated, may be anything: a policy gradient, say."""
+    weighted = "Mul" in names and ("Gather" in names or "Index" in names)
     if "log_softmax" in links:
-        return "cross_entropy"  # with soft labels
+        return ("cross_entropy" if "Neg" in names and not weighted else "other"), links
     if "log" in links and ("softmax" in links or head == "softmax"):
-        return "nll"
+        return ("nll" if "Neg" in names and not weighted else "other"), links
     if "log" in links or "log_sigmoid" in links:
-        return "bce" if "sigmoid" in links or head == "sigmoid" else "other"
+        binary = "sigmoid" in links or head == "sigmoid"
+        return ("bce" if binary else "other"), [name for name in links if name == "sigmoid"][
+            :1
+        ] if binary else links
     if "Sub" in names or "Rsub" in names:
-        if "Sqrt" in names:
-            return "other"
-        if "Pow" in names or "Mul" in names:
-            return "mse"
-        return "l1" if "Abs" in names else "other"
-    return "other" if names else ""
+        squared = "Pow" in names or "Mul" in names
+        return ("mse" if squared else "l1" if "Abs" in names else "other"), links
+    return ("other" if names else ""), links
 
 
 def _reduction(nodes: Sequence[Any], names: Sequence[str]) -> str:
     for node in nodes:
         saved = getattr(node, "_saved_reduction", 0)
         if saved:
-            return "sum" if saved == SUM else "mean"
+            return "sum" if saved == SUM and "Div" not in names else "mean"
     if "Mean" in names or "Div" in names:
         return "mean"
     summed = any(name == "Sum" and _shape(node) == () for node, name in zip(nodes, names, strict=True))
@@ -159,10 +168,18 @@ def _shape(node: Any) -> tuple[int, ...] | None:
     return tuple(described[0].shape) if described else None
 
 
-def _broadcast(nodes: Sequence[Any], output_shape: Sequence[int]) -> tuple[int, ...]:
-    """The shape [B, B] in which outputs [B, 1] meet targets [B] by mistake; () if they do not."""
+def _broadcast(nodes: Sequence[Any], output_node: Any, output_shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape [B, B] in which outputs [B, 1] meet targets [B] by mistake; () if they do not.
+
+    Where outputs meet one another as [B, B], as in a loss over pairs, it is meant.
+    """
     batch = output_shape[0] if output_shape else 0
-    single = batch > 1 and all(size == 1 for size in output_shape[1:])
-    if not single:
+    if not (batch > 1 and all(size == 1 for size in output_shape[1:])):
         return ()
-    return next((shape for node in nodes if (shape := _shape(node)) == (batch, batch)), ())
+    square = {node for node in nodes if _shape(node) == (batch, batch)}
+    within = {*nodes, output_node}
+    for node in square:
+        below = [child for child in _children(node) if child in within]
+        if not any(child in square for child in below) and len(below) == 1:
+            return (batch, batch)
+    return ()
