@@ -149,7 +149,8 @@ class Evidence:
         if len(self.first_losses) < FIRST_LOSSES:
             self.first_losses = joined[:FIRST_LOSSES]
         surplus = max(len(joined) - KEEP_LOSSES, 0)
-        self.losses, self.first_loss_step = joined[surplus:], self.first_loss_step + surplus
+        self.losses = joined[surplus:]
+        self.first_loss_step = record.first_step + len(record.values) - len(self.losses)
         if len(self.losses) >= 20:
             self.lowest_mean = min(
                 self.lowest_mean, float(np.nan_to_num(self.losses[-20:], nan=np.inf).mean())

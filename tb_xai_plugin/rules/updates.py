@@ -27,7 +27,7 @@ def moves(evidence: Evidence, window: int) -> tuple[np.ndarray, np.ndarray]:
 def no_training(evidence: Evidence, *, window: int = 20) -> Iterator[Symptom]:
     """No parameter changed at all in 20 steps."""
     steps, moved = moves(evidence, window)
-    if len(steps) < 3 or steps[-1] - steps[0] < window // 2 or moved.any():
+    if len(steps) < 3 or steps[-1] - steps[0] < window // 2 or moved.any() or not moved.size:
         return
     cause, advice = _why_still(evidence)
     yield Symptom(
@@ -41,7 +41,7 @@ def _why_still(evidence: Evidence) -> tuple[str, str]:
     largest = 0.0
     if gradients:
         _, norms = evidence.column("weight_gradient", "norm", 20)
-        largest = float(np.nanmax(np.nan_to_num(norms)))
+        largest = float(np.nan_to_num(norms).max(initial=0))
     rate = evidence.scalar("learning_rate")
     if len(rate) and rate[-1] == 0:
         return (

@@ -299,7 +299,7 @@ def runs(draw):
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(runs())
 def test_no_numbers_make_a_rule_raise(run):
     diagnosis = Diagnosis(RULES)
@@ -435,6 +435,16 @@ def test_losses_of_several_traces_are_one_row():
 def test_losses_may_begin_later():
     evidence = losses((7, [5, 4]))
     assert (evidence.first_loss_step, evidence.num_losses) == (7, 9)
+
+
+@pytest.mark.parametrize("gap", [1, 3, 40, KEEP_LOSSES - 3, KEEP_LOSSES, 100_000])
+def test_losses_after_steps_without_one_keep_their_steps(gap):
+    evidence = losses((0, [5, 4]), (2 + gap, [3, np.nan]))
+    assert evidence.num_losses == 2 + gap + 2
+    assert evidence.losses[-3:].tolist()[:2] == [4, 3]
+    (bad,) = np.flatnonzero(np.isnan(evidence.losses))
+    assert evidence.first_loss_step + bad == 2 + gap + 1
+    assert len(evidence.losses) == min(4 + gap, KEEP_LOSSES)
 
 
 def test_a_restart_replaces_the_losses_from_its_step_on():

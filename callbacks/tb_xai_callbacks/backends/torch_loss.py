@@ -46,13 +46,19 @@ def read_loss(loss_node: Any, output_node: Any, output_shape: Sequence[int]) -> 
         output_shape: of the output, with the batch axis.
     """
     between = _between(loss_node, output_node)
+    main = next((node for node in between if _is_loss(_name(node))), None)
+    around = between
+    if main is not None:  # what stands beside the loss, as a penalty on the entropy, is none of it
+        between = _between(main, output_node)
     names = [_name(node) for node in between]
     links = [LINKS[name] for name in reversed(names) if name in LINKS]
     head = _head(output_node, output_shape)
-    loss, links = _loss(names, links, head)
+    loss, links = _loss(between, names, links, head)
+    if "Sqrt" in [_name(node) for node in around]:
+        loss = "other"
     return LossFacts(
         loss=loss,
-        reduction=_reduction(between, names),
+        reduction=_reduction(around, [_name(node) for node in around]),
         head=head,
         link="+".join(links),
         broadcast_shape=_broadcast(between, output_node, output_shape) if loss in COMPARED else (),
@@ -67,6 +73,10 @@ def _name(node: Any) -> str:
 
 def _children(node: Any) -> Iterator[Any]:
     return (child for child, _ in node.next_functions if child is not None)
+
+
+def _is_loss(name: str) -> bool:
+    return name.startswith("NllLoss") or name in LOSSES
 
 
 def _between(loss_node: Any, output_node: Any) -> list[Any]:
@@ -121,20 +131,27 @@ def _softmax_axis(node: Any, head: str, dims: int) -> str:
     return head
 
 
-def _loss(names: Sequence[str], links: list[str], head: str) -> tuple[str, list[str]]:
+def _loss(between: Sequence[Any], names: Sequence[str], links: list[str], head: str) -> tuple[str, list[str]]:
     """(kind of loss, what it applies to the outputs before it)."""
-    if "Sqrt" in names or "Softplus" in names:
+    if "Softplus" in names:
         return "other", links
     if any(name.startswith("NllLoss") for name in names):
         return ("cross_entropy" if "log_softmax" in links else "nll"), links
     for name in names:
         if name in LOSSES:
             return LOSSES[name], links
-    return _loss_by_hand(names, links, head)
+    within = {*between}
+    squares = any(
+        _name(node) == "Mul" and sum(child in within for child in _children(node)) == 2 for node in between
+    )
+    return _loss_by_hand(names, links, head, squares)
 
 
-def _loss_by_hand(names: Sequence[str], links: list[str], head: str) -> tuple[str, list[str]]:
-    """Losses written out. What is weighted, or not negated, may be anything: a policy gradient, say."""
+def _loss_by_hand(names: Sequence[str], links: list[str], head: str, squares: bool) -> tuple[str, list[str]]:
+    """Losses written out; `squares`: something is multiplied by itself.
+
+    What is weighted, or not negated, may be anything: a policy gradient, say.
+    """
     weighted = "Mul" in names and ("Gather" in names or "Index" in names)
     if "log_softmax" in links:
         return ("cross_entropy" if "Neg" in names and not weighted else "other"), links
@@ -145,8 +162,8 @@ def _loss_by_hand(names: Sequence[str], links: list[str], head: str) -> tuple[st
         return ("bce" if binary else "other"), [name for name in links if name == "sigmoid"][
             :1
         ] if binary else links
-    if "Sub" in names or "Rsub" in names:
-        squared = "Pow" in names or "Mul" in names
+    if ("Sub" in names or "Rsub" in names) and "Clamp" not in names:
+        squared = "Pow" in names or squares
         return ("mse" if squared else "l1" if "Abs" in names else "other"), links
     return ("other" if names else ""), links
 
