@@ -11,7 +11,7 @@ before(async () => {
 });
 after(() => context.close());
 
-for (const view of ['overview', 'explanations', 'layers', 'attention']) {
+for (const view of ['overview', 'explanations', 'layers', 'attention', 'compare']) {
   test(`${view} draws`, async () => {
     const { page, problems } = await watchedPage(context);
     const frame = await openTab(page, process.env.TAB_URL, { run: 'healthy/xai', view });

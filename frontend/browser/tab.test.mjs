@@ -6,7 +6,7 @@ import { axeViolations } from './axe.mjs';
 import { launch, openTab, setDark, violations, watchedPage } from './browser.mjs';
 
 const url = process.env.TAB_URL;
-const VIEWS = ['Overview', 'Explanations', 'Layers', 'Attention'];
+const VIEWS = ['Overview', 'Explanations', 'Layers', 'Attention', 'Compare'];
 let context;
 
 before(async () => {

@@ -76,10 +76,9 @@ export class ApiError extends Error {
   }
 }
 
-// Not written inline: the bundler would take `new URL('…', import.meta.url)` for a file of its own.
-let home = import.meta.url;
+let home = 'http://localhost/';
 
-/** Where the routes are; tests and development set another place. */
+/** Where the routes are: beside the entry module, which says so; this one may be bundled into assets/. */
 export function setHome(url: string): void {
   home = url;
 }

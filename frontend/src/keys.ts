@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import { follow, goFirst, moveBy, togglePlay } from './clock';
 import { closeDrawer, moveFinding } from './evidence';
-import { peek, sample, stepA, stepB, view, VIEWS } from './selection';
+import { compareMode, peek, sample, stepA, stepB, view, VIEWS } from './selection';
 import { probe, run, step } from './store';
 
 export const helpOpen = signal(false);
@@ -28,13 +28,17 @@ function moveSample(by: number): void {
   if (count > 0) sample.value = (Math.max(0, sample.value) + by + count) % count;
 }
 
+function toggleDifference(): void {
+  if (view.value === 'compare') compareMode.value = compareMode.value === 'difference' ? 'grid' : 'difference';
+}
+
 function close(): void {
   if (helpOpen.value) helpOpen.value = false;
   else closeDrawer();
 }
 
 export const KEYS: readonly Key[] = [
-  { keys: ['1', '2', '3', '4'], shown: '1 – 4', does: 'Overview, Explanations, Layers, Attention', act: (event) => { view.value = VIEWS[Number(event.key) - 1]!; } },
+  { keys: ['1', '2', '3', '4', '5'], shown: '1 – 5', does: 'Overview, Explanations, Layers, Attention, Compare', act: (event) => { view.value = VIEWS[Number(event.key) - 1]!; } },
   { keys: ['ArrowLeft'], shown: '←', does: 'previous logged step; with Shift ten back', act: (event) => moveBy(event.shiftKey ? -10 : -1) },
   { keys: ['ArrowRight'], shown: '→', does: 'next logged step; with Shift ten on', act: (event) => moveBy(event.shiftKey ? 10 : 1) },
   { keys: ['Home'], shown: 'Home', does: 'first step', act: goFirst },
@@ -43,8 +47,9 @@ export const KEYS: readonly Key[] = [
   { keys: ['j'], shown: 'J', does: 'next sample', act: () => moveSample(1) },
   { keys: ['k'], shown: 'K', does: 'previous sample', act: () => moveSample(-1) },
   { keys: ['o'], shown: 'hold O', does: 'peek at the picture below the heat', act: () => { peek.value = true; } },
-  { keys: ['a'], shown: 'A', does: 'in a layer: compare from this step', act: () => { stepA.value = step.value; } },
-  { keys: ['b'], shown: 'B', does: 'in a layer: compare with this step', act: () => { stepB.value = step.value; } },
+  { keys: ['a'], shown: 'A', does: 'compare from this step (layers, Compare)', act: () => { stepA.value = step.value; } },
+  { keys: ['b'], shown: 'B', does: 'compare with this step (layers, Compare)', act: () => { stepB.value = step.value; } },
+  { keys: ['d'], shown: 'D', does: 'in Compare: the difference, and back to the grid', act: toggleDifference },
   { keys: ['n'], shown: 'N', does: 'open the next finding; with Shift the previous one', act: (event) => moveFinding(event.shiftKey ? -1 : 1) },
   { keys: ['?'], shown: '?', does: 'this help', act: () => { helpOpen.value = !helpOpen.value; } },
   { keys: ['Escape'], shown: 'Esc', does: 'close help or the layer', act: close },

@@ -16,6 +16,10 @@ interface Param {
 
 const params: Param[] = [];
 
+/** What the address said last: views that are fetched later register their choices late. */
+let address: Record<string, string | undefined> = {};
+const count = signal(0);
+
 /** A choice that lives in the address under `key`; at its default it is left out. */
 export function param<T>(key: string, initial: T, codec: Codec<T>): Signal<T> {
   const own = signal(initial);
@@ -24,6 +28,8 @@ export function param<T>(key: string, initial: T, codec: Codec<T>): Signal<T> {
     load: (text) => { own.value = text === undefined ? initial : codec.read(text); },
     text: () => (own.value === initial ? undefined : codec.write(own.value)),
   });
+  params.at(-1)!.load(address[key]);
+  count.value += 1;
   return own;
 }
 
@@ -63,7 +69,7 @@ export function toggled(keys: ReadonlySet<string>, key: string): ReadonlySet<str
   return next.size ? next : NO_KEYS;
 }
 
-export const VIEWS = ['overview', 'explanations', 'layers', 'attention'] as const;
+export const VIEWS = ['overview', 'explanations', 'layers', 'attention', 'compare'] as const;
 export type View = (typeof VIEWS)[number];
 
 /** TensorBoard's name of the run that is shown; empty: the newest. */
@@ -76,6 +82,8 @@ export const sample = numberParam<number>('sample', 0);
 /** The layer whose explanation is shown; empty: the view's default. */
 export const layer = textParam('layer');
 export const method = textParam('method');
+/** Tags of further methods, shown below the chosen one. */
+export const moreMethods = keysParam('methods');
 /** Of the layer strips, see `metrics.ts`. */
 export const metric = textParam('metric', 'dead');
 export const colourMap = textParam('cmap');
@@ -93,6 +101,15 @@ export const mutedFindings = keysParam('muted');
 export const acknowledgedFindings = keysParam('acknowledged');
 export const stepA = numberParam<number | null>('a', null);
 export const stepB = numberParam<number | null>('b', null);
+/** What Compare puts side by side: runs at one step, or two steps of one run. */
+export const versus = oneOfParam('versus', ['runs', 'steps'] as const, 'runs');
+/** Runs compared with the one shown; empty: the newest other one. */
+export const withRuns = keysParam('with');
+export const compareMode = oneOfParam('compare', ['grid', 'swipe', 'difference'] as const, 'grid');
+/** raw: the method's own unit; share: each map divided by its total mass. */
+/** Letter of the side that A is compared with where only two fit. */
+export const compareAgainst = textParam('against', 'B');
+export const compareUnit = oneOfParam('unit', ['raw', 'share'] as const, 'raw');
 export const sortLayers = oneOfParam('sort', ['model', 'worst'] as const, 'model');
 export const filterText = textParam('filter');
 /** Held `O`: pictures without their overlay. Not in the address. */
@@ -100,13 +117,14 @@ export const peek = signal(false);
 
 /** Read the address into all signals. */
 export function readAddress(): void {
-  const found = readState();
-  batch(() => params.forEach((one) => one.load(found[one.key])));
+  address = readState();
+  batch(() => params.forEach((one) => one.load(address[one.key])));
 }
 
 /** All choices that differ from their default, by address key. */
 export function addressValues(): Record<string, string> {
   const values: Record<string, string> = {};
+  if (count.value === 0) return values;
   for (const one of params) {
     const text = one.text();
     if (text !== undefined) values[one.key] = text;

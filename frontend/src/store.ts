@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What has been loaded, and what follows from it and from the user's choices. Views read signals from
 // here and request nothing themselves. No key contains a step: scrubbing never asks the server.
-import { computed, type ReadonlySignal } from '@preact/signals';
+import { computed, signal, type ReadonlySignal } from '@preact/signals';
 import {
   ApiError, fetchCatalog, fetchHistograms, fetchRecords, fetchRuns, fetchSeries, fetchUnits,
   type Catalog, type HistogramColumns, type Run, type Runs, type Series, type Tag, type Units,
 } from './api';
 import { ResourceMap, type Resource } from './resource';
 import {
-  Attention, Attribution, Findings, LayerTable, Probe, RunStatus,
+  Attention, Attribution, Findings, LayerTable, Probe, RunStatus, Trust,
 } from './schema_pb';
-import { chosenRun, view, wantedStep } from './selection';
+import { chosenRun, versus, view, wantedStep, withRuns } from './selection';
 import { nearestStep, union } from './steps';
 import type { Stamped } from './wire';
 
@@ -65,6 +65,14 @@ export const layerTable = (of: string): Resource<Stamped<LayerTable> | null> => 
 /** All frames of an attribution tag such as `attribution/grad_cam/features.3`, in ascending steps. */
 export function loadAttributions(of: string, tag: string): Resource<Stamped<Attribution>[]> {
   return resources.get(['frames', of, tag], (last) => loadFrames(of, tag, Attribution, last));
+}
+
+/** All trust records of an attribution tag, in ascending steps; none where nothing was measured. */
+export function loadTrust(of: string, { method, layer, tag }: Tag): Resource<Stamped<Trust>[]> {
+  return resources.get(['trust', of, tag], async (last) => {
+    const found = (await catalog(of).want())?.tags.find((one) => one.kind === 'Trust' && one.method === method && one.layer === layer);
+    return found ? loadFrames(of, found.tag, Trust, last) : last ?? [];
+  });
 }
 
 /** All frames of an attention tag such as `attention/block.attention`, in ascending steps. */
@@ -122,26 +130,43 @@ export function units(of: string, layer: string): Resource<Units | null> {
   return resources.get(['units', of, layer], async () => ((await tagOf(of, 'units')) ? fetchUnits(of, layer, WIDTH) : null));
 }
 
-const tags = computed<Tag[]>(() => (run.value ? catalog(run.value).loaded.value.value?.tags ?? [] : []));
+export const tagsOf = (of: string): Tag[] => (of ? catalog(of).loaded.value.value?.tags ?? [] : []);
+
+const tags = computed<Tag[]>(() => tagsOf(run.value));
+
+const MOST_COMPARED = 4;
+
+/** The runs side by side in Compare, the one shown first; without a choice the newest other one is the second. */
+export const compared: ReadonlySignal<string[]> = computed(() => {
+  const others = (runs.loaded.value.value?.runs ?? []).map((one) => one.run).filter((one) => one !== run.value);
+  const chosen = others.filter((one) => withRuns.value.has(one)).slice(0, MOST_COMPARED - 1);
+  return versus.value === 'steps' ? [run.value] : [run.value, ...(chosen.length ? chosen : others.slice(0, 1))];
+});
+
+/** What the scrubber is about: in Compare the tags of all runs compared. */
+const scrubbedTags = computed<Tag[]>(() => (view.value === 'compare' ? compared.value.flatMap(tagsOf) : tags.value));
 
 /** The run's attribution tags, as the catalog lists them. */
 export const attributionTags = computed(() => tags.value.filter((tag) => tag.kind === 'Attribution'));
 export const attentionTags = computed(() => tags.value.filter((tag) => tag.kind === 'Attention'));
 
 /** Steps at which explanations or attention maps exist: the scrubber's long ticks. */
-export const snapshotSteps = computed(() => union([...attributionTags.value, ...attentionTags.value].map((tag) => tag.steps)));
+export const snapshotSteps = computed(() => union(scrubbedTags.value.filter((tag) => tag.kind === 'Attribution' || tag.kind === 'Attention').map((tag) => tag.steps)));
 
 const STATISTICS = ['LayerStats', 'Histograms', 'UnitCounts', 'Scalars', 'HeadStats'];
 
 /** Steps at which statistics exist: the short ticks. */
-export const statisticSteps = computed(() => union(tags.value.filter((tag) => STATISTICS.includes(tag.kind)).map((tag) => tag.steps)));
+export const statisticSteps = computed(() => union(scrubbedTags.value.filter((tag) => STATISTICS.includes(tag.kind)).map((tag) => tag.steps)));
 
 /** All steps that hold anything. */
 export const allSteps = computed(() => union([snapshotSteps.value, statisticSteps.value]));
 
+/** Steps that the view on screen wants marked on the scrubber: where a sample's focus jumps. */
+export const markedSteps = signal<readonly number[]>([]);
+
 /** The steps that the arrow keys visit in this view. */
 export const viewSteps = computed(() => {
-  const pictures = view.value === 'explanations' || view.value === 'attention';
+  const pictures = ['explanations', 'attention', 'compare'].includes(view.value);
   return pictures && snapshotSteps.value.length ? snapshotSteps.value : allSteps.value;
 });
 
@@ -159,8 +184,9 @@ export function at(steps: readonly number[]): number | undefined {
 export async function refreshAll(): Promise<void> {
   await runs.refresh();
   if (!run.value) return;
-  const listing = catalog(run.value);
-  const before = listing.loaded.peek().value;
-  await listing.refresh();
-  if (listing.loaded.peek().value !== before) await resources.refresh([runs, listing] as Resource<unknown>[]);
+  const listings = (view.value === 'compare' ? compared.value : [run.value]).map(catalog);
+  const before = listings.map((one) => one.loaded.peek().value);
+  await Promise.all(listings.map((one) => one.refresh()));
+  const news = listings.some((one, i) => one.loaded.peek().value !== before[i]);
+  if (news) await resources.refresh([runs, ...listings] as Resource<unknown>[]);
 }

@@ -7,7 +7,7 @@ import { Attribution, Probe } from '../src/schema_pb';
 import { recordOf } from './records';
 import { chosenTag } from '../src/views/explain_controls';
 import { classesOf, headline } from '../src/views/explanations';
-import { inputName } from '../src/views/explain_detail';
+import { inputName } from '../src/views/words_bars';
 
 const ONE = 0x3c00;
 

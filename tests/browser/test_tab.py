@@ -49,6 +49,14 @@ def sick_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return maker.make(tmp_path_factory.mktemp("sick"))
 
 
+@pytest.fixture(scope="module")
+def methods_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made-up runs with several methods and trust records, with one probe and with different ones."""
+    import methods_log as maker
+
+    return maker.make(tmp_path_factory.mktemp("methods"))
+
+
 def run_node(script: str, **environment: str) -> None:
     node = shutil.which("node")
     assert node, "the browser tests need Node 20 or newer on PATH"
@@ -77,6 +85,16 @@ def test_the_tab_through_the_python_loader_and_a_path_prefix(demo_logs: Path) ->
 def test_the_tab_on_findings(sick_logs: Path) -> None:
     with tensorboard(sick_logs, runs=3) as url:
         run_node("findings", TAB_URL=url)
+
+
+def test_comparing_runs_and_steps(methods_logs: Path) -> None:
+    with tensorboard(methods_logs, runs=6) as url:
+        run_node("compare", TAB_URL=url)
+
+
+def test_several_methods_and_trust(methods_logs: Path) -> None:
+    with tensorboard(methods_logs, runs=6) as url:
+        run_node("methods", TAB_URL=url)
 
 
 def test_the_tab_without_data(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answer bodies that both languages must read alike; running this file writes them, in hex."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 
+from tb_xai_callbacks.measure import drift as measure
 from tb_xai_plugin import codec, records, schema_pb2
 
 FOLDER = Path(__file__).parents[2] / "frontend" / "tests" / "golden"
@@ -52,9 +54,44 @@ def findings() -> bytes:
     return schema_pb2.Frames(frames=[frame], kept=1).SerializeToString(deterministic=True)
 
 
+def drift() -> bytes:
+    """Maps of two samples over nine snapshots, and what measure/drift.py and measure/ranks.py say of them.
+
+    Values are halves, as records store them, with ties; sample 1 has a constant and a NaN map.
+    """
+    rng = np.random.default_rng(11)
+    heat = rng.integers(0, 9, (1, 2, 4, 5)).astype(np.float64) + rng.integers(0, 2, (9, 2, 4, 5)) / 4
+    heat[6:] = heat[6:, :, ::-1]
+    heat[2, 1] = 0.5
+    heat[4, 1, 0, 0] = np.nan
+    found = measure.drift(heat)
+    values = {
+        "maps": heat.reshape(9, 2, 20),
+        "rankToPrevious": found.rank_to_previous,
+        "rankToLast": found.rank_to_last,
+        "overlapToPrevious": found.overlap_to_previous,
+        "overlapToLast": found.overlap_to_last,
+        "scores": measure.jump_scores(found.rank_to_previous),
+        "jumps": measure.jumps(found.rank_to_previous),
+        "settled": measure.settled(found.rank_to_last),
+    }
+    text = json.dumps({name: _plain(value) for name, value in values.items()}, indent=None)
+    return text.encode()
+
+
+def _plain(value: np.ndarray) -> object:
+    """Lists of numbers to 9 digits, NaN as null."""
+    if value.dtype.kind != "f":
+        return value.tolist()
+    return np.where(np.isnan(value), None, np.round(value, 9)).tolist()
+
+
 GOLDEN = {"attribution.hex": attribution, "status.hex": status, "findings.hex": findings}
+PLAIN = {"drift.json": drift}
 
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, make in GOLDEN.items():
         (FOLDER / name).write_text(make().hex() + "\n")
+    for name, make in PLAIN.items():
+        (FOLDER / name).write_text(make().decode() + "\n")

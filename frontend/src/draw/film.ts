@@ -3,7 +3,7 @@
 // without memory. Beside it the total mass, so that no scale can hide a collapse.
 import type { Grid } from '../wire';
 import type { Surface } from './canvas';
-import { drawHeat, type HeatStyle } from './heatmap';
+import { drawHeat, type Box, type HeatStyle } from './heatmap';
 import type { Theme } from './theme';
 
 export const GAP = 4;
@@ -43,6 +43,8 @@ export interface Cell {
   heat: Grid | null;
   style: HeatStyle;
   current: boolean;
+  /** Written into the cell: why a flat colour is no finding. */
+  note?: string;
 }
 
 export interface FilmData {
@@ -53,16 +55,27 @@ export interface FilmData {
 }
 
 export function drawFilm(context: CanvasRenderingContext2D, { image, cells, cellWidth, cellHeight }: FilmData, _surface: Surface, theme: Theme): void {
-  cells.forEach(({ heat, style, current }, i) => {
+  cells.forEach(({ heat, style, current, note }, i) => {
     const box = { x: MARGIN + i * (cellWidth + GAP), y: MARGIN, width: cellWidth, height: cellHeight };
     context.fillStyle = theme.nothing;
     context.fillRect(box.x, box.y, box.width, box.height);
     drawHeat(context, { image, heat, style, box });
+    if (note && heat) drawNote(context, note, box);
     if (!current) return;
     context.strokeStyle = theme.accent;
     context.lineWidth = 2;
     context.strokeRect(box.x - 2, box.y - 2, box.width + 4, box.height + 4);
   });
+}
+
+/** White on black in the cell's lower left corner. */
+export function drawNote(context: CanvasRenderingContext2D, note: string, { x, y, width, height }: Box): void {
+  context.fillStyle = '#000';
+  context.fillRect(x, y + height - 14, Math.min(width, 6 * note.length + 6), 14);
+  context.fillStyle = '#fff';
+  context.font = '10px Roboto, system-ui, sans-serif';
+  context.textBaseline = 'middle';
+  context.fillText(note, x + 3, y + height - 6.5, width - 4);
 }
 
 /** The cell under an x, or undefined beside all of them. */

@@ -15,6 +15,8 @@ export interface HeatStyle {
   smooth: boolean;
   /** A line around the strongest tenth. */
   contour: boolean;
+  /** Draw this many colours only, for maps that are not to be trusted in detail. */
+  levels?: number | undefined;
 }
 
 export interface Box { x: number; y: number; width: number; height: number }
@@ -69,12 +71,19 @@ export function heatPixels(heat: Grid, style: HeatStyle, overPicture: boolean): 
   const indexOf = style.signed ? signedIndex : unsignedIndex;
   for (let i = 0; i < heat.values.length; i++) {
     const value = heat.values[i]!;
-    const index = indexOf(value, style.most);
+    const index = levelled(indexOf(value, style.most), style.levels);
     const strength = index < 0 ? 1 : style.signed ? Math.abs(index - 127.5) / 127.5 : index / 255;
     for (let c = 0; c < 3; c++) pixels[i * 4 + c] = index < 0 ? NOT_A_NUMBER[c]! : colours[index * 3 + c]!;
     pixels[i * 4 + 3] = overPicture && index >= 0 ? 255 * style.opacity * strength : 255;
   }
   return pixels;
+}
+
+/** An index into a table of 256, rounded to one of `levels` a half; -1 stays. */
+function levelled(index: number, levels: number | undefined): number {
+  if (!levels || index < 0) return index;
+  const step = 255 / (2 * levels);
+  return Math.round(Math.round(index / step) * step);
 }
 
 let scratch: HTMLCanvasElement | undefined;

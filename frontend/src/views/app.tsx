@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Header, the chosen view, and the states in which there is nothing to choose from yet.
+import type { ComponentType } from 'preact';
 import { chosenRun, drawerLayer, shownFinding, view, type View } from '../selection';
 import { catalog, run, runs } from '../store';
 import { addStyle } from '../styles';
 import headerCss from '../styles/header.css?inline';
 import { Attention } from './attention';
 import { Drawer } from './drawer';
-import { Explanations } from './explanations';
 import { Header } from './header';
 import { Help } from './help';
 import { Layers } from './layers';
+import { lazily } from './lazy';
 import { NoData } from './nodata';
 import { Overview } from './overview';
 import { Empty, Failed, Skeleton } from './parts';
 
 addStyle(headerCss);
 
-const VIEW: Record<View, () => ReturnType<typeof Overview>> = {
-  overview: Overview, explanations: Explanations, layers: Layers, attention: Attention,
+const Explanations = lazily('Explanations', () => import('./explanations').then((one) => one.Explanations));
+const Compare = lazily('Compare', () => import('./compare').then((one) => one.Compare));
+
+const VIEW: Record<View, ComponentType> = {
+  overview: Overview, explanations: Explanations, layers: Layers, attention: Attention, compare: Compare,
 };
 
 export function App() {

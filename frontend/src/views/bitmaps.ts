@@ -33,3 +33,12 @@ function decode(png: Uint8Array): ReadonlySignal<HTMLCanvasElement | null> {
   }, () => undefined);
   return made;
 }
+
+const PATIENCE_MS = 3000;
+const LOOK_MS = 30;
+
+/** Resolves when these samples' pictures are decoded, or after a while where one cannot be. */
+export async function imagesReady(probes: readonly (Probe | undefined)[], samples: readonly number[]): Promise<void> {
+  const missing = (): boolean => probes.some((probe) => samples.some((n) => probe?.images[n] && !greyImage(probe, n)));
+  for (let waited = 0; waited < PATIENCE_MS && missing(); waited += LOOK_MS) await new Promise((next) => { setTimeout(next, LOOK_MS); });
+}

@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the network looks at, and when that changed: films first, one step large beside them.
 import { useSignal } from '@preact/signals';
-import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Tag } from '../api';
 import { goTo } from '../clock';
 import { columnsThatFit, filmFrames, GAP, MARGIN } from '../draw/film';
-import { domainOf, filterSamples, sampleFilm, sampleState, strongestPlace, type Frames } from '../explain';
-import type { Probe } from '../schema_pb';
-import { layer, method, opacity, peek, sample, scaleMode } from '../selection';
+import { jumps, totalDrift } from '../drift';
+import { domainOf, sampleFilm, sampleState, strongestPlace, type Frames, type SampleFilm } from '../explain';
+import { failsRandomisation } from '../methods';
+import { meanFilm, meanName, rowsOf, samplesByClass } from '../rows';
+import type { Probe, Trust } from '../schema_pb';
+import { layer, method, moreMethods, opacity, peek, sample, scaleMode } from '../selection';
 import { formatStep, nearestIndex } from '../steps';
-import { at, attributionTags, loadAttributions, probe, run, snapshotSteps, step } from '../store';
+import { at, attributionTags, loadAttributions, loadTrust, markedSteps, probe, run, snapshotSteps, step } from '../store';
 import { addStyle } from '../styles';
 import css from '../styles/explanations.css?inline';
+import type { Stamped } from '../wire';
 import { greyImage } from './bitmaps';
-import { chosenTag, contour, errorsOnly, heatMapName, HowControls, smoothing, wantedClass, WhatControls } from './explain_controls';
+import { chosenTag, contour, errorsOnly, heatMapName, HowControls, leastConfidence, MoreMethods, rowKind, smoothing, sortRows, wantedClass, WhatControls } from './explain_controls';
 import { ExplainDetail } from './explain_detail';
-import { FilmRow, formatMass, MASS_WIDTH, type FilmView } from './film_row';
+import { Export } from './export_menu';
+import { filmDrift, MASS_WIDTH } from './film_lines';
+import { FilmRow, formatMass, type FilmView } from './film_row';
 import { Async, Empty, Missing, Shown } from './parts';
 
 addStyle(css);
@@ -45,22 +51,27 @@ function Films({ tag, frames }: { tag: Tag; frames: Frames }) {
   const asTable = useSignal(false);
   const place = useRef<HTMLDivElement>(null);
   const width = useRoom(place);
-  const view = useFilmView(tag, frames, found, width);
+  const views = useFilmViews(tag, frames, found, width);
+  const view = views[0]!;
   const record = frames[view.current]!.record;
-  const samples = filterSamples(record, found, wantedClass.value, errorsOnly.value === 'only');
+  const drift = sortRows.value === 'drift' ? (n: number): number => totalDrift(filmDrift(view, n)) : undefined;
+  const samples = rowsOf(record, found, { wanted: wantedClass.value, errorsOnly: errorsOnly.value === 'only', confidence: leastConfidence.value }, drift);
+  const rows = view.means ? [...samplesByClass(record, found).keys()].filter((one) => wantedClass.value < 0 || one === wantedClass.value) : samples;
   const chosen = Math.min(Math.max(0, sample.value), (record.shape[0] ?? 1) - 1);
+  useJumpMarks({ ...view, film: (n) => sampleFilm(frames, n) }, chosen);
   return (
     <div class="explain">
       <div class="explain-top">
-        <WhatControls tag={tag} probe={found} classes={classesOf(frames, found)} />
-        <span class="spring" />
+        <WhatControls tag={tag} probe={found} classes={classesOf(frames, found)} probabilities={record.probabilities} />
+      </div>
+      <MoreMethods tag={tag} />
+      <div class="explain-top"><HowControls signed={record.signed} /><span class="spring" /><Export views={views} n={chosen} />
         <button type="button" class="toggle" aria-pressed={asTable.value} onClick={() => { asTable.value = !asTable.value; }}>View as table</button>
       </div>
-      <HowControls signed={record.signed} />
       <div class="explain-body">
         <div class="explain-films" ref={place}>
           <Note samples={samples.length} view={view} />
-          {samples.length === 0 ? <Nothing /> : asTable.value ? <FilmTable samples={samples} view={view} /> : <FilmList samples={samples} view={view} />}
+          {rows.length === 0 ? <Nothing /> : asTable.value ? <FilmTable samples={samples} view={view} /> : <FilmList rows={rows} views={views} />}
         </div>
         <ExplainDetail n={chosen} view={view} />
       </div>
@@ -68,22 +79,49 @@ function Films({ tag, frames }: { tag: Tag; frames: Frames }) {
   );
 }
 
-/** Everything the rows share, new only when something in it is. */
-function useFilmView(tag: Tag, frames: Frames, found: Probe | undefined, width: number): FilmView {
-  const steps = useMemo(() => frames.map((frame) => frame.step), [frames]);
-  const current = nearestIndex(steps, step.value);
-  const { cellWidth, cellHeight } = cellSize(frames, found);
-  const count = columnsThatFit(width - HEAD_WIDTH - MASS_WIDTH - 24 - 2 * MARGIN, cellWidth);
-  const { signed } = frames[0]!.record;
-  const [map, strength, smooth, outlined] = [heatMapName(signed), opacity.value, smoothing.value === 'smooth', contour.value === 'yes'];
-  const [perImage, peeking, of] = [scaleMode.value === 'image', peek.value, run.value];
-  return useMemo(() => ({
-    frames, probe: found, current, cellWidth, cellHeight, perImage, peek: peeking,
-    columns: filmFrames(steps, current, count),
-    style: { map, signed, opacity: strength, smooth, contour: outlined },
-    domain: (n: number) => domainOf(`${of} ${tag.tag} ${n}`, sampleFilm(frames, n).p99, steps.at(-1)!),
-  }), [frames, found, current, cellWidth, cellHeight, perImage, peeking, steps, count, map, signed, strength, smooth, outlined, of, tag.tag]);
+/** The steps at which the chosen sample's focus jumps go to the scrubber while this view is open. */
+function useJumpMarks(view: FilmView, n: number): void {
+  const steps = view.frames.filter((_, i) => jumps(filmDrift(view, n).rankToPrevious)[i]).map((one) => one.step).join(' ');
+  useEffect(() => {
+    markedSteps.value = steps ? steps.split(' ').map(Number) : [];
+    return () => { markedSteps.value = []; };
+  }, [steps]);
 }
+
+/** The chosen method first, then the further ones whose frames are here. */
+function useFilmViews(tag: Tag, frames: Frames, found: Probe | undefined, width: number): readonly FilmView[] {
+  const more = attributionTags.value.filter((one) => one.tag !== tag.tag && moreMethods.value.has(one.tag));
+  const all = [{ tag, frames }, ...more.flatMap((one) => {
+    const loaded = loadAttributions(run.value, one.tag).loaded.value.value;
+    return loaded?.length ? [{ tag: one, frames: loaded as Frames }] : [];
+  })];
+  const trust = all.map((one) => loadTrust(run.value, one.tag).loaded.value.value ?? NO_TRUST);
+  const steps = useMemo(() => frames.map((frame) => frame.step), [frames]);
+  const { cellWidth, cellHeight } = cellSize(frames, found);
+  const count = columnsThatFit(width - HEAD_WIDTH - 2 * (MASS_WIDTH + 8) - 24 - 2 * MARGIN, cellWidth);
+  const means = rowKind.value === 'classes';
+  const [smooth, outlined, perImage, peeking, of, wanted] = [smoothing.value === 'smooth', contour.value === 'yes', scaleMode.value === 'image', peek.value, run.value, step.value];
+  const maps = all.map((one) => heatMapName(one.frames[0]!.record.signed));
+  const strength = opacity.value;
+  return useMemo(() => {
+    const columns = filmFrames(steps, nearestIndex(steps, wanted), count);
+    const groups = means ? samplesByClass(frames.at(-1)!.record, found) : new Map<number, number[]>();
+    return all.map((one, i): FilmView => {
+      const own = one.frames.map((frame) => frame.step);
+      const film = (n: number): SampleFilm => (means ? meanFilm(one.frames, groups.get(n) ?? [0]) : sampleFilm(one.frames, n));
+      return {
+        ...one, probe: found, trust: trust[i]!, captions: all.length > 1 || trust[i]!.length > 0 || failsRandomisation(one.tag.method), means, film,
+        name: (n) => (means ? meanName(found, n, groups.get(n)?.length ?? 0) : `sample ${n + 1}`),
+        current: nearestIndex(own, wanted), cellWidth, cellHeight, perImage, peek: peeking,
+        columns: i === 0 ? columns : columns.map((at) => nearestIndex(own, steps[at]!)),
+        style: { map: maps[i]!, signed: one.frames[0]!.record.signed, opacity: strength, smooth, contour: outlined },
+        domain: (n) => domainOf(`${of} ${one.tag.tag} ${means ? 'class ' : ''}${n}`, film(n).p99, own.at(-1)!),
+      };
+    });
+  }, [...all.map((one) => one.frames), ...trust, found, cellWidth, cellHeight, perImage, peeking, steps, count, maps.join(' '), strength, smooth, outlined, of, means, wanted]);
+}
+
+const NO_TRUST: readonly Stamped<Trust>[] = [];
 
 function cellSize(frames: Frames, found: Probe | undefined): { cellWidth: number; cellHeight: number } {
   const image = greyImage(found, 0);
@@ -134,16 +172,16 @@ export function headline({ frames, current, probe: found }: Pick<FilmView, 'fram
 }
 
 function Nothing() {
-  const clear = (): void => { wantedClass.value = -1; errorsOnly.value = 'no'; };
+  const clear = (): void => { wantedClass.value = -1; errorsOnly.value = 'no'; leastConfidence.value = 0; };
   return (
-    <Empty title={errorsOnly.value === 'only' ? 'No sample is wrong at this step with these filters.' : 'No sample has this class.'}>
+    <Empty title={leastConfidence.value > 0 ? 'No sample is left by these filters at this step.' : errorsOnly.value === 'only' ? 'No sample is wrong at this step with these filters.' : 'No sample has this class.'}>
       <button type="button" onClick={clear}>Show all samples</button>
     </Empty>
   );
 }
 
-function FilmList({ samples, view }: { samples: readonly number[]; view: FilmView }) {
-  const { frames, columns, current, cellWidth } = view;
+function FilmList({ rows, views }: { rows: readonly number[]; views: readonly FilmView[] }) {
+  const { frames, columns, current, cellWidth, means } = views[0]!;
   return (
     <>
       <div class="film-steps-head" style={{ paddingLeft: `${HEAD_WIDTH}px` }}>
@@ -155,8 +193,9 @@ function FilmList({ samples, view }: { samples: readonly number[]; view: FilmVie
           ))}
         </div>
         <span class="mass-title soft" title="Sum of |value| over the whole map, before any colour scale: if it falls to 0 the explanation is empty, whatever the colours show.">total mass</span>
+        <span class="mass-title soft" title="Rank correlation of each map with the last one (thick) and with the one before (thin): where the focus moves, and since when it is where it is now.">like the last</span>
       </div>
-      <ul class="films" aria-label="Samples">{samples.map((n) => <FilmRow key={n} n={n} view={view} />)}</ul>
+      <ul class="films" aria-label={means ? 'Classes' : 'Samples'}>{rows.map((n) => <FilmRow key={n} n={n} views={views} />)}</ul>
     </>
   );
 }

@@ -1,24 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // One sample of Explanations: what it is, what the network says, its film, and the total mass beside it.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { goTo } from '../clock';
+import type { Tag } from '../api';
 import type { Surface } from '../draw/canvas';
-import { cellAt, drawFilm, drawMass, GAP, MARGIN, type Cell } from '../draw/film';
+import { MARGIN } from '../draw/film';
 import type { HeatStyle } from '../draw/heatmap';
-import type { Theme } from '../draw/theme';
-import { sampleFilm, sampleState, strongestPlace, type Domain, type Frames, type SampleFilm } from '../explain';
-import type { Probe } from '../schema_pb';
+import { sampleState, type Domain, type Frames, type SampleFilm } from '../explain';
+import type { Probe, Trust } from '../schema_pb';
 import { sample } from '../selection';
 import { formatStep } from '../steps';
+import type { Stamped } from '../wire';
 import { greyImage } from './bitmaps';
+import { CAPTION, FilmLine } from './film_lines';
 import { Picture } from './parts';
 
-export const MASS_WIDTH = 92;
 const THUMB = 48;
 
 /** Everything that all rows share. */
 export interface FilmView {
+  tag: Tag;
   frames: Frames;
+  trust: readonly Stamped<Trust>[];
+  /** A method's name and how far to believe it above each film: where there are several, or trust records. */
+  captions: boolean;
+  /** Rows are classes, and films the mean of their samples. */
+  means: boolean;
+  /** The maps of row `n`. */
+  film: (n: number) => SampleFilm;
+  /** "sample 3", "the mean of cat" */
+  name: (n: number) => string;
   probe: Probe | undefined;
   /** Indices into frames of the columns. */
   columns: readonly number[];
@@ -39,7 +49,7 @@ export function mostOf(view: FilmView, film: SampleFilm, n: number, frame: numbe
 }
 
 /** Whether an element has come near the window; true where the browser cannot tell. */
-function useNear(element: { current: Element | null }): boolean {
+export function useNear(element: { current: Element | null }): boolean {
   const [near, setNear] = useState(typeof IntersectionObserver === 'undefined');
   useEffect(() => {
     if (typeof IntersectionObserver === 'undefined') return undefined;
@@ -50,16 +60,19 @@ function useNear(element: { current: Element | null }): boolean {
   return near;
 }
 
-export function FilmRow({ n, view }: { n: number; view: FilmView }) {
+/** A sample, or a class, with one line for each method. */
+export function FilmRow({ n, views }: { n: number; views: readonly FilmView[] }) {
+  const view = views[0]!;
   const place = useRef<HTMLLIElement>(null);
   const near = useNear(place);
-  const selected = sample.value === n;
+  const selected = !view.means && sample.value === n;
   useEffect(() => { if (selected) place.current?.scrollIntoView?.({ block: 'nearest' }); }, [selected]);
-  const height = Math.max(view.cellHeight + 2 * MARGIN, THUMB + 2 * MARGIN);
+  const lines = views.reduce((sum, one) => sum + one.cellHeight + 2 * MARGIN + (one.captions ? CAPTION : 0), 0);
+  const height = Math.max(lines, THUMB + 2 * MARGIN);
   return (
     <li ref={place} class={`film-row${selected ? ' selected' : ''}`} style={{ height: `${height + 8}px` }}>
-      {near && <RowHead n={n} view={view} selected={selected} />}
-      {near && <RowFilm n={n} view={view} />}
+      {near && (view.means ? <span class="film-head"><strong>{view.name(n)}</strong></span> : <RowHead n={n} view={view} selected={selected} />)}
+      {near && <div class="film-lines">{views.map((one) => <FilmLine key={one.tag.tag} n={n} view={one} />)}</div>}
     </li>
   );
 }
@@ -83,44 +96,13 @@ function RowHead({ n, view, selected }: { n: number; view: FilmView; selected: b
   );
 }
 
-function RowFilm({ n, view }: { n: number; view: FilmView }) {
-  const { frames, columns, current, cellWidth, cellHeight } = view;
-  const film = sampleFilm(frames, n);
-  const image = greyImage(view.probe, n);
-  const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
-    const cells = columns.map((frame): Cell => ({
-      heat: view.peek && image ? null : film.maps[frame]!, current: frame === current, style: { ...view.style, most: mostOf(view, film, n, frame) },
-    }));
-    drawFilm(context, { image, cells, cellWidth, cellHeight }, surface, theme);
-  }, [view, film, image, n]);
-  const drawLine = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
-    drawMass(context, { steps: frames.map((frame) => frame.step), mass: film.mass, current }, surface, theme);
-  }, [frames, film, current]);
-  const choose = (event: MouseEvent): void => {
-    const cell = cellAt(event.offsetX, columns.length, cellWidth);
-    sample.value = n;
-    if (cell !== undefined) goTo(frames[columns[cell]!]!.step);
-  };
-  const mass = film.mass[current]!;
-  return (
-    <>
-      <Picture class="film" width={columns.length * (cellWidth + GAP) - GAP + 2 * MARGIN} height={cellHeight + 2 * MARGIN} draw={draw} onClick={choose}
-        label={`Maps of sample ${n + 1} at ${columns.length} steps; at step ${frames[current]!.step} ${strongestPlace(film.maps[current]!)}.`} />
-      <span class="film-mass">
-        <Picture width={MASS_WIDTH} height={36} draw={drawLine} label={`Total mass of sample ${n + 1}: ${massWords(film, frames, current)}.`} />
-        <span class="soft">{Number.isFinite(mass) ? formatMass(mass) : 'not a number'}</span>
-      </span>
-    </>
-  );
-}
-
 /** Three digits, without an exponent while a person can read it. */
 export function formatMass(value: number): string {
   if (value === 0) return '0';
   return Math.abs(value) >= 0.001 && Math.abs(value) < 100_000 ? Number(value.toPrecision(3)).toString() : value.toExponential(1);
 }
 
-function massWords(film: SampleFilm, frames: Frames, current: number): string {
+export function massWords(film: SampleFilm, frames: Frames, current: number): string {
   const one = (i: number): string => `${formatMass(film.mass[i]!)} at step ${formatStep(frames[i]!.step)}`;
   return `${one(0)}, ${one(current)}, ${one(frames.length - 1)}`;
 }

@@ -9,7 +9,7 @@ import { helpOpen } from '../keys';
 import { Scrubber } from './scrubber';
 
 const NAMES: Record<View, string> = {
-  overview: 'Overview', explanations: 'Explanations', layers: 'Layers', attention: 'Attention',
+  overview: 'Overview', explanations: 'Explanations', layers: 'Layers', attention: 'Attention', compare: 'Compare',
 };
 
 /** A run keeps one colour as long as the list does: a mark to tell runs apart, never the only sign. */

@@ -3,10 +3,13 @@
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import type { Surface } from '../draw/canvas';
 import { drawThumb } from '../draw/thumb';
+import { drawHeat } from '../draw/heatmap';
+import { tagLabel } from '../methods';
 import { layer, view } from '../selection';
 import { attributionTags, loadAttributions, probe, run } from '../store';
 import { formatStep } from '../steps';
 import { sampleHeat, type Attribution, type Stamped } from '../wire';
+import { chosenTag } from './explain_controls';
 import { Async, Missing, Picture } from './parts';
 import { pickColumns } from './strips';
 
@@ -16,7 +19,7 @@ const GAP = 4;
 
 export function MiniFilm() {
   const tags = attributionTags.value;
-  const tag = tags.at(-1);
+  const tag = chosenTag(tags, '', '');
   return (
     <section aria-labelledby="film-title">
       <div class="card-head">
@@ -40,9 +43,10 @@ function Film({ frames }: { frames: Stamped<Attribution>[] }) {
   const isMap = shown[0]!.record.shape.length > 2;
   const draw = useCallback((context: CanvasRenderingContext2D, _surface: Surface) => {
     const grids = shown.map((frame) => sampleHeat(frame.record, 0));
-    const most = Math.max(...grids.flatMap((grid) => Array.from(grid.values)).filter(Number.isFinite), 0);
-    grids.forEach((heat, i) => drawThumb(context, { image, heat, most, map: 'inferno', opacity: 0.85, x: i * (SIZE + GAP), size: SIZE }));
-  }, [shown, image]);
+    const most = Math.max(...grids.flatMap((grid) => Array.from(grid.values, Math.abs)).filter(Number.isFinite), 0);
+    const style = { most, signed: true, map: 'rdbu', opacity: 0.85, smooth: true, contour: false } as const;
+    grids.forEach((heat, i) => shown[0]!.record.signed ? drawHeat(context, { image, heat, style, box: { x: i * (SIZE + GAP), y: 0, width: SIZE, height: isMap ? SIZE : 24 } }) : drawThumb(context, { image, heat, most, map: 'inferno', opacity: 0.85, x: i * (SIZE + GAP), size: SIZE }));
+  }, [shown, image, isMap]);
   const last = shown.at(-1)!.record;
   const target = className(found?.classNames, last.targets[0]);
   const score = `${target} ${last.probabilities ? `${Math.round((last.scores[0] ?? 0) * 100)}\u202f%` : last.scores[0]?.toPrecision(3)}`;
@@ -51,7 +55,7 @@ function Film({ frames }: { frames: Stamped<Attribution>[] }) {
       <Picture height={isMap ? SIZE : 24} width={FRAMES * (SIZE + GAP)} draw={draw}
         label={`${last.method} of layer ${last.layer} for the first sample at steps ${shown.map((frame) => frame.step).join(', ')}. Newest: ${score}.`} />
       <div class="film-steps soft">{shown.map((frame) => <span key={frame.step} style={{ width: `${SIZE + GAP}px` }}>{formatStep(frame.step)}</span>)}</div>
-      <p class="soft">{last.method} · {last.layer} · sample 1 · explains {score} · one scale for all steps</p>
+      <p class="soft">{tagLabel(last)} · sample 1 · explains {score} · one scale for all steps</p>
     </>
   );
 }

@@ -5,7 +5,7 @@ import { useCallback } from 'preact/hooks';
 import { drawTicks } from '../draw/ticks';
 import { follow, goFirst, goTo, moveBy, playing, stopPlaying, toggleFollow, togglePlay } from '../clock';
 import { stepSpacing } from '../selection';
-import { allSteps, at, following, snapshotSteps, statisticSteps, step, viewSteps } from '../store';
+import { allSteps, at, following, markedSteps, snapshotSteps, statisticSteps, step, viewSteps } from '../store';
 import { formatStep, nearestStep, parseStep, stepScale } from '../steps';
 import type { Surface } from '../draw/canvas';
 import type { Theme } from '../draw/theme';
@@ -58,12 +58,13 @@ function Track() {
   const steps = allSteps.value;
   const [first, last] = [steps[0] ?? 0, steps.at(-1) ?? 0];
   const snapshots = snapshotSteps.value;
+  const marks = markedSteps.value;
   const statistics = statisticSteps.value;
   const spacing = stepSpacing.value;
   const scale = stepScale(first, last, spacing);
   const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) =>
-    drawTicks(context, { scale: stepScale(first, last, spacing), snapshots, statistics, inset: INSET }, surface, theme),
-  [first, last, spacing, snapshots, statistics]);
+    drawTicks(context, { scale: stepScale(first, last, spacing), snapshots, statistics, marks, inset: INSET }, surface, theme),
+  [first, last, spacing, snapshots, statistics, marks]);
   const drag = (event: PointerEvent): void => {
     const track = event.currentTarget as HTMLElement;
     if (event.type === 'pointerdown') { stopPlaying(); track.setPointerCapture(event.pointerId); }
@@ -77,7 +78,7 @@ function Track() {
     <div class="track" role="slider" tabIndex={0} aria-label="Step" aria-valuemin={first} aria-valuemax={last} aria-valuenow={step.value}
       aria-valuetext={`step ${step.value} of ${last}`} onPointerDown={drag} onPointerMove={drag}
       onWheel={(event) => { event.preventDefault(); moveBy(Math.sign(event.deltaY)); }}
-      title={`${snapshots.length} steps with explanations (long marks), ${statistics.length} with statistics (short marks)`}>
+      title={`${snapshots.length} steps with explanations (long marks), ${statistics.length} with statistics (short marks)${marks.length ? `; ▼ where this sample’s focus jumps: ${marks.map(formatStep).join(', ')}` : ''}`}>
       <Picture height={28} draw={draw} label={`${snapshots.length} explanation snapshots and ${statistics.length} steps of statistics between step ${first} and ${last}`} />
       <span class="thumb" style={{ left: place }} aria-hidden="true" />
     </div>

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Explanations with several methods, trust, filters, two steps and export, on made-up runs.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { axeViolations } from './axe.mjs';
+import { launch, openTab, setDark, violations, watchedPage } from './browser.mjs';
+
+const url = process.env.TAB_URL;
+let context;
+
+before(async () => {
+  context = await launch();
+});
+after(() => context.close());
+
+/** Open Explanations in `state`, run `body`, and see that nothing went wrong meanwhile. */
+async function inTab(state, body) {
+  const { page, problems } = await watchedPage(context);
+  const frame = await openTab(page, url, { view: 'explanations', ...state });
+  await frame.waitForSelector('.films canvas', { timeout: 60_000 });
+  await page.waitForTimeout(800);
+  await body({ page, frame });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(await violations(page, frame), []);
+  await page.close();
+}
+
+const text = async (frame) => (await frame.locator('main').innerText()).replace(/\u202f/g, ' ');
+
+test('further methods become lines of every sample, and the address keeps them', () =>
+  inTab({ run: 'wide/xai' }, async ({ page, frame }) => {
+    const lines = frame.locator('.film-row').first().locator('.film-line');
+    assert.equal(await lines.count(), 1);
+    await frame.getByRole('button', { name: 'Guided backprop' }).click();
+    await frame.getByRole('button', { name: 'Integrated Gradients' }).click();
+    await frame.getByText('fails the randomisation test (Adebayo et al. 2018)').first().waitFor();
+    await frame.getByText('Integrated Gradients · input').nth(1).waitFor();
+    assert.equal(await lines.count(), 3);
+    await page.waitForTimeout(500);
+    assert.match(page.url(), /methods=/);
+    assert.match(await frame.locator('canvas[aria-label*="Guided backprop"]').nth(1).getAttribute('aria-label'), /constant/);
+    await frame.getByText('1 method not captured').click();
+    assert.match(await text(frame), /Attention rollout: the model has no attention layer — Explain a transformer/);
+    for (const dark of [false, true]) {
+      await setDark(page, dark);
+      assert.deepEqual(await axeViolations(frame), []);
+    }
+  }));
+
+test('trust says what was measured, what was not and why; an unstable map is called so', () =>
+  inTab({ run: 'wide/xai', sample: 1, step: 600 }, async ({ frame }) => {
+    const said = await text(frame);
+    assert.match(said, /unstable/);
+    assert.match(said, /stability\s+0\.20/);
+    assert.match(said, /not measured: measured from step 1000 on/);
+    assert.match(said, /not measured: only of methods whose attributions add up/);
+  }));
+
+test('filters and the order of rows', () =>
+  inTab({ run: 'wide/xai', step: 2000 }, async ({ frame }) => {
+    await frame.getByLabel('confidence').selectOption('0.8');
+    assert.match(await text(frame), /2 of 6 samples/);
+    await frame.getByLabel('confidence').selectOption('0');
+    await frame.getByLabel('order').selectOption('drift');
+    await frame.getByLabel('rows').selectOption('classes');
+    assert.match(await text(frame), /mean of 2 × cat/);
+  }));
+
+test('where the focus jumps is marked on the scrubber, and since when it is settled is said', () =>
+  inTab({ run: 'narrow/xai', sample: 1 }, async ({ frame }) => {
+    assert.match(await frame.getByRole('slider', { name: 'Step' }).getAttribute('title'), /focus jumps: 600/);
+    assert.match(await text(frame), /like now since 600/);
+  }));
+
+test('two steps of a sample: divider and difference', () =>
+  inTab({ run: 'narrow/xai', a: 300 }, async ({ frame }) => {
+    await frame.waitForSelector('.sample-ab canvas');
+    await frame.getByRole('slider', { name: /Divider/ }).waitFor();
+    assert.match(await text(frame), /red more at B/);
+    assert.deepEqual(await axeViolations(frame), []);
+  }));
+
+test('tokens are text, features are bars', async () => {
+  await inTab({ run: 'words/xai' }, async ({ frame }) => {
+    assert.equal(await frame.locator('.word').count(), 10);
+    assert.match(await text(frame), /wonderful/);
+    assert.deepEqual(await axeViolations(frame), []);
+  });
+  await inTab({ run: 'table/xai' }, async ({ frame }) => {
+    assert.match(await frame.locator('.bars').innerText(), /distance to the centre/);
+    assert.deepEqual(await axeViolations(frame), []);
+  });
+});
+
+const STARTS = { PNG: '89504e47', GIF: '47494638', CSV: Buffer.from('run,').toString('hex') };
+
+for (const view of ['explanations', 'compare']) {
+  for (const [kind, start] of Object.entries(STARTS)) {
+    test(`${view} is saved as ${kind}`, async () => {
+      const { page, problems } = await watchedPage(context);
+      const frame = await openTab(page, url, { run: 'narrow/xai', with: 'wide/xai', view });
+      await frame.waitForSelector('main canvas', { timeout: 60_000 });
+      const waiting = page.waitForEvent('download', { timeout: 60_000 });
+      await frame.getByRole('button', { name: kind, exact: true }).click();
+      const file = await waiting;
+      assert.match(file.suggestedFilename(), new RegExp(`grad_cam.*\\.${kind.toLowerCase()}$`));
+      const bytes = readFileSync(await file.path());
+      assert.equal(bytes.subarray(0, 4).toString('hex'), start);
+      assert.deepEqual(problems, []);
+      assert.deepEqual(await violations(page, frame), []);
+      await page.close();
+    });
+  }
+}
