@@ -67,6 +67,11 @@ def test_one_look_is_enough_if_it_is_no_matter_of_chance():
     assert (found.first_step, found.last_step) == (10, 10)
 
 
+def test_a_rule_that_need_not_hold_is_looked_at_twice_all_the_same():
+    assert looked(holding(10), 10, hold=0).findings().findings == ()
+    assert len(looked(holding(10, 11), 10, 11, hold=0).findings().findings) == 1
+
+
 @pytest.mark.parametrize(("second", "count"), [(14, 0), (15, 1)])
 def test_a_symptom_counts_once_it_held_for_as_long_as_the_rule_says(second, count):
     diagnosis = looked(holding(10, second), 10, second, hold=5)
@@ -118,11 +123,11 @@ def test_what_is_new_is_told_once():
 
 def test_a_look_is_news_for_findings_changed_severities_states_and_much_later_steps():
     def check(evidence):
-        return [symptom(severity="info" if evidence.step >= 40 else "")] if evidence.step >= 10 else []
+        return [symptom(severity="info" if evidence.step >= 22 else "")] if evidence.step >= 10 else []
 
     diagnosis = Diagnosis([rule(check)])
-    news = {step: diagnosis.look(step) for step in (0, 5, 10, 20, 21, 25, 26, 40, 41)}
-    assert [step for step, new in news.items() if new] == [0, 20, 25, 40]
+    news = {step: diagnosis.look(step) for step in (0, 5, 10, 20, 21, 22, 26, 27, 28, 34, 35)}
+    assert [step for step, new in news.items() if new] == [0, 20, 22, 28, 35]
     assert diagnosis.findings().findings[0].severity == "info"
 
 

@@ -492,12 +492,9 @@ BY_HAND = {
 }
 
 
-MISREAD = pytest.mark.xfail(strict=True, reason="a cross-entropy less an entropy is taken for one")
-
-
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(x, marks=[MISREAD] if x == "entropy penalty" else []) for x in BY_HAND],
+    list(BY_HAND),
 )
 def test_a_loss_by_hand_that_trains_is_neither_error_nor_warning(name, tmp_path):
     loss, model, rate = BY_HAND[name]

@@ -54,8 +54,9 @@ def read_loss(loss_node: Any, output_node: Any, output_shape: Sequence[int]) -> 
     links = [LINKS[name] for name in reversed(names) if name in LINKS]
     head = _head(output_node, output_shape)
     loss, links = _loss(between, names, links, head)
-    if "Sqrt" in [_name(node) for node in around]:
-        loss = "other"
+    beside = [_name(node) for node in around if node not in between]
+    if "Sqrt" in (*names, *beside) or "Softmax" in beside or "Exp" in beside:
+        loss = "other"  # a root of it, or something like an entropy added to it: not that loss any more
     return LossFacts(
         loss=loss,
         reduction=_reduction(around, [_name(node) for node in around]),
