@@ -49,6 +49,17 @@ def test_the_dying_run_dies_in_the_second_relu_after_the_fault(log):
 
 
 @pytest.mark.slow
+def test_the_diagnosis_names_the_dead_layer_within_50_steps_and_nothing_in_the_healthy_run(log):
+    assert not [f for f in log["healthy"].findings if f.severity != "info"]
+    worst = log["dying"].findings[0]
+    assert (worst.rule, worst.layer, worst.severity, worst.root) == ("dead_layer", "relu2", "error", "")
+    assert FAULT_STEP <= worst.first_step <= FAULT_STEP + 50
+    assert "conv2.bias" in worst.cause
+    rules = {cost.name: cost.seconds for cost in log["dying"].overhead.costs}
+    assert rules["rules"] > 0
+
+
+@pytest.mark.slow
 def test_training_twice_does_not_mix_runs(tmp_path):
     for _ in range(2):
         train_both(tmp_path, steps=3)

@@ -125,6 +125,11 @@ def test_the_worst_incident_comes_first_and_its_root_before_what_follows():
     assert found["overfitting"] == "unscaled_inputs"
 
 
+def test_roots_come_before_all_that_follows():
+    found = roots(finding("update_ratio_high", 20), finding("dead_layer", 30), finding("no_training", 0))
+    assert list(found) == ["update_ratio_high", "no_training", "dead_layer"]
+
+
 FINDINGS = st.lists(
     st.builds(
         finding,
