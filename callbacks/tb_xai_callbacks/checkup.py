@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tb_xai_callbacks.backends import Observer
-from tb_xai_callbacks.measure.outcome import COMPARING, LossFacts, base_loss, missed_classes, outcome
+from tb_xai_callbacks.measure.outcome import BINARY, COMPARING, LossFacts, base_loss, missed_classes, outcome
 from tb_xai_callbacks.probe_set import ProbeSet, arrays_of, input_kind
 from tb_xai_plugin.records import Layer, LayerTable, Setup
 
@@ -49,6 +49,8 @@ class Checkup:
         truth = self.truth if per_sample else None  # classes of positions are not compared
         core = self.core
         found = outcome(outputs[:core], None if truth is None else truth[:core], facts, self.classes)
+        if "loss" in found:
+            found["loss"] *= summed(facts, self.columns)
         if truth is not None and self.classes:
             found |= missed_classes(outputs, truth, facts)
         return {f"probe_{name}": value for name, value in found.items() if np.isfinite(value)}
@@ -102,10 +104,14 @@ class _Facts:
         }
 
     def _summed(self) -> float:
-        """A loss that is summed is as many times larger as it has elements."""
-        if self.facts.reduction != "sum":
-            return 1.0
-        return float(self.facts.batch * (self.columns if self.facts.loss in COMPARING else 1))
+        return summed(self.facts, self.columns)
+
+
+def summed(facts: LossFacts, columns: int) -> float:
+    """A loss that is summed is as many times larger as a batch of it has elements."""
+    if facts.reduction != "sum":
+        return 1.0
+    return float(facts.batch * (columns if facts.loss in (*COMPARING, *BINARY) else 1))
 
 
 def feature_scale(inputs: np.ndarray) -> dict[str, Any]:

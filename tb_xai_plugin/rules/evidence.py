@@ -152,9 +152,9 @@ class Evidence:
         self.losses = joined[surplus:]
         self.first_loss_step = record.first_step + len(record.values) - len(self.losses)
         if len(self.losses) >= 20:
-            self.lowest_mean = min(
-                self.lowest_mean, float(np.nan_to_num(self.losses[-20:], nan=np.inf).mean())
-            )
+            with np.errstate(over="ignore", invalid="ignore"):
+                latest = float(np.nan_to_num(self.losses[-20:], nan=np.inf).mean())
+            self.lowest_mean = min(self.lowest_mean, latest)
         finite = record.values[np.isfinite(record.values)]
         if len(finite):
             self.lowest_loss = min(self.lowest_loss, float(finite.min()))
