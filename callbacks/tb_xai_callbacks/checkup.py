@@ -100,11 +100,8 @@ class _Facts:
             "target_high": float(values.max()),
             "target_mean": float(values.mean()),
             "target_std": float(values.std()),
-            "base_loss": base_loss(self.truth, self.columns, self.facts) * self._summed(),
+            "base_loss": base_loss(self.truth, self.columns, self.facts) * summed(self.facts, self.columns),
         }
-
-    def _summed(self) -> float:
-        return summed(self.facts, self.columns)
 
 
 def summed(facts: LossFacts, columns: int) -> float:

@@ -87,10 +87,12 @@ class LiveDiagnosis:
 
     def note_loss(self, loss: Any) -> None:
         """The loss of a step, as a number or a detached 0-d tensor; None where there is none."""
+        if self._guard.is_off(NAME):
+            return
         if loss is not None:
             self._losses.append(loss)
             return
-        if self._losses:
+        with self._guard(NAME):
             self._put_losses(self._first + len(self._losses))
         self._first += 1
 
@@ -159,9 +161,11 @@ class LiveDiagnosis:
     # ---- on the sink's thread
 
     def look_at(self, step: int, records: Sequence[Any]) -> None:
-        """Take in records that are being written."""
-        for record in records:
-            self.rules.add(step, record)
+        """Take in records that are being written; they are written even if that fails."""
+        if not self._guard.is_off(NAME):
+            with self._guard(NAME):
+                for record in records:
+                    self.rules.add(step, record)
 
     def _look(self, step: int, last: bool = False) -> Iterable[Any]:
         if not (last or self.rules.due(step)):

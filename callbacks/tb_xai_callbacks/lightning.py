@@ -115,7 +115,8 @@ class ExplainCallback(Callback):
         if self._recorder.due_next():  # the step just done was observed
             scalars = {"loss": loss, **learning_rates(trainer.optimizers)}
             if self._observer is not None:
-                self._observer.note_loss(outputs.get("loss") if isinstance(outputs, Mapping) else outputs)
+                with self._recorder.guard("loss"):
+                    self._observer.note_loss(outputs.get("loss") if isinstance(outputs, Mapping) else outputs)
         self._recorder.after_step(self._step, scalars, loss)
         self._recorder.tell()
 

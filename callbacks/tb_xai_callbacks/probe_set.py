@@ -33,6 +33,16 @@ def map_arrays(inputs: Any, function: Callable[[np.ndarray], Any]) -> Any:
     return function(inputs)
 
 
+def with_first(inputs: Any, first: Any) -> Any:
+    """The same structure with its first array (or tensor) exchanged."""
+    if isinstance(inputs, dict):
+        key = next(iter(inputs))
+        return {**inputs, key: with_first(inputs[key], first)}
+    if isinstance(inputs, (tuple, list)):
+        return type(inputs)([with_first(inputs[0], first), *inputs[1:]])
+    return first
+
+
 def arrays_of(inputs: Any) -> list[np.ndarray]:
     """All arrays of an array, dict, tuple or list of arrays."""
     found: list[np.ndarray] = []

@@ -64,7 +64,8 @@ class Watch:
             value = plain_loss(loss)
             wanted = self._recorder.due_next()  # the step just done was observed
             if wanted:
-                self._observer.note_loss(loss)
+                with self._recorder.guard("loss"):
+                    self._observer.note_loss(loss)
             self._recorder.after_step(self._step, self._scalars(value) if wanted else None, value)
             self._recorder.tell()
 

@@ -275,3 +275,11 @@ def test_statistics_that_failed_are_not_tried_again(tmp_path):
     assert recorder.guard.is_off("training statistics")
     recorder._arm_if_due(2)
     assert not recorder.due_next()
+
+
+def test_a_diagnosis_that_fails_takes_no_record_down(tmp_path, monkeypatch):
+    monkeypatch.setattr("tb_xai_plugin.rules.evidence.Evidence.add", lambda *_: 1 / 0)
+    recorder = record(tmp_path, Fake())
+    assert recorder.guard.is_off("diagnosis")
+    assert not recorder.guard.is_off("training statistics")
+    assert len(read(tmp_path)["stats/activation"]) == 5

@@ -49,24 +49,24 @@ CASES = {
     "cross-entropy": (facts("cross_entropy", "log_softmax"), LOGITS, CLASSES,
                       functional.cross_entropy(t(LOGITS), t(CLASSES))),
     "cross-entropy of probabilities": (
-        facts("cross_entropy", "log_softmax", "softmax"), softmax(LOGITS), CLASSES,
-        functional.cross_entropy(t(softmax(LOGITS)), t(CLASSES)),
+        facts("cross_entropy", "log_softmax", "softmax"), softmax(LOGITS, axis=-1), CLASSES,
+        functional.cross_entropy(t(softmax(LOGITS, axis=-1)), t(CLASSES)),
     ),
     "softmax twice": (
         facts("cross_entropy", "softmax+log_softmax"), LOGITS, CLASSES,
         functional.cross_entropy(t(LOGITS).softmax(1), t(CLASSES)),
     ),
     "nll of log-probabilities": (
-        facts("nll", head="log_softmax"), np.log(softmax(LOGITS)), CLASSES,
+        facts("nll", head="log_softmax"), np.log(softmax(LOGITS, axis=-1)), CLASSES,
         functional.nll_loss(t(LOGITS).log_softmax(1), t(CLASSES)),
     ),
     "nll of the logarithm": (
-        facts("nll", "log", "softmax"), softmax(LOGITS), CLASSES,
-        functional.nll_loss(t(softmax(LOGITS)).log(), t(CLASSES)),
+        facts("nll", "log", "softmax"), softmax(LOGITS, axis=-1), CLASSES,
+        functional.nll_loss(t(softmax(LOGITS, axis=-1)).log(), t(CLASSES)),
     ),
     "nll of raw logits": (facts("nll"), LOGITS, CLASSES, functional.nll_loss(t(LOGITS), t(CLASSES))),
     "kl of probabilities and one-hot rows": (
-        facts("kl", head="softmax"), softmax(LOGITS), CLASSES,
+        facts("kl", head="softmax"), softmax(LOGITS, axis=-1), CLASSES,
         functional.kl_div(t(LOGITS).log_softmax(1), onehot(), reduction="batchmean"),
     ),
     "bce": (
@@ -219,7 +219,7 @@ def test_entropy_in_nats(counts, wanted):
 
 
 def test_softmax_does_not_overflow():
-    assert softmax(np.array([[1e4, 0.0], [-1e4, -1e4]])).tolist() == [[1, 0], [0.5, 0.5]]
+    assert softmax(np.array([[1e4, 0.0], [-1e4, -1e4]]), axis=-1).tolist() == [[1, 0], [0.5, 0.5]]
 
 
 def test_classes_become_one_hot_rows_only_where_there_are_columns_for_them():

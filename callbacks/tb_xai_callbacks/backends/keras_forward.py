@@ -24,7 +24,7 @@ from tb_xai_callbacks.backends.keras_taps import (
     tapped_call,
 )
 from tb_xai_callbacks.guard import sentence
-from tb_xai_callbacks.probe_set import map_arrays
+from tb_xai_callbacks.probe_set import map_arrays, with_first
 
 
 @dataclass
@@ -74,16 +74,6 @@ def build(model: Any, inputs: Any) -> None:
 def model_inputs(inputs: Any) -> Any:
     """float64 → the float type of Keras, as `fit` does with what it is given."""
     return map_arrays(inputs, lambda a: a.astype(keras.config.floatx()) if a.dtype == np.float64 else a)
-
-
-def with_first(inputs: Any, first: Any) -> Any:
-    """The inputs with their first array exchanged."""
-    if isinstance(inputs, dict):
-        key = next(iter(inputs))
-        return {**inputs, key: with_first(inputs[key], first)}
-    if isinstance(inputs, (tuple, list)):
-        return type(inputs)([with_first(inputs[0], first), *inputs[1:]])
-    return first
 
 
 class ProbeRunner:

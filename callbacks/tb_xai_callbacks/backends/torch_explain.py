@@ -15,8 +15,9 @@ from torch.overrides import TorchFunctionMode
 
 from tb_xai_callbacks.backends import Pulled
 from tb_xai_callbacks.backends.torch_call import call, to_device, to_numpy
+from tb_xai_callbacks.backends.torch_graph import pull_back
 from tb_xai_callbacks.backends.torch_layout import first_tensor
-from tb_xai_callbacks.probe_set import arrays_of
+from tb_xai_callbacks.probe_set import arrays_of, with_first
 
 #: So that the same network is shuffled alike at every step.
 SHUFFLE_SEED = 0
@@ -82,16 +83,11 @@ class TorchExplainer:
         with self._tapping(layers, taps), self._relus:
             output = self._run(start)
         self.has_relu = self.has_relu or self._relus.seen
-        sources = [start, *taps.values()]
-        found: Sequence[Tensor | None] = [None] * len(sources)
-        if output.requires_grad:
-            seed = torch.from_numpy(cotangent).to(output.device, output.dtype).reshape(output.shape)
-            found = torch.autograd.grad(output, sources, grad_outputs=seed, allow_unused=True)
-        gradients = [torch.zeros_like(s) if g is None else g for s, g in zip(sources, found, strict=True)]
+        found = pull_back(output, {"": start, **taps}, cotangent)
         return Pulled(
-            to_numpy(gradients[0]),
+            to_numpy(found.pop("")),
             {name: self._as_map(name, tap) for name, tap in taps.items()},
-            {name: self._as_map(name, g) for name, g in zip(taps, gradients[1:], strict=True)},
+            {name: self._as_map(name, gradient) for name, gradient in found.items()},
         )
 
     def _tensor(self, inputs: np.ndarray) -> Tensor:
@@ -100,7 +96,7 @@ class TorchExplainer:
 
     def _run(self, start: Tensor) -> Tensor:
         if self._embedding is None:
-            return self._select(call(self._model, _with_first(self._fixed, start), self._settings))
+            return self._select(call(self._model, with_first(self._fixed, start), self._settings))
         with _hooked(self._embedding, lambda *_: start):
             return self._select(call(self._model, self._fixed, self._settings))
 
@@ -165,16 +161,6 @@ class Shuffled:
 def _shuffled(values: Tensor, generator: torch.Generator) -> Tensor:
     order = torch.randperm(values.numel(), generator=generator)
     return values.flatten()[order.to(values.device)].view_as(values)
-
-
-def _with_first(inputs: Any, first: Tensor) -> Any:
-    """The inputs with their first tensor exchanged."""
-    if isinstance(inputs, dict):
-        key = next(iter(inputs))
-        return {**inputs, key: _with_first(inputs[key], first)}
-    if isinstance(inputs, (tuple, list)):
-        return type(inputs)([_with_first(inputs[0], first), *inputs[1:]])
-    return first
 
 
 @contextmanager

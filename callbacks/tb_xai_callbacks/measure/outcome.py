@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tb_xai_callbacks.measure.targets import softmax
+
 #: Probabilities are kept this far from 0 before their logarithm is taken.
 TINY = 1e-7
 CLASSIFYING = frozenset({"cross_entropy", "nll", "kl"})
@@ -30,22 +32,16 @@ class LossFacts:
     batch: int = 0
 
 
-def softmax(values: np.ndarray) -> np.ndarray:
-    """[… C] -> probabilities along the last axis, without overflow."""
-    shifted = np.exp(values - values.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
-
-
 def _sigmoid(values: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(values, -60, 60)))
 
 
 #: What a loss applies to the outputs before it compares, by the names of `records.Setup.link`.
 APPLY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "softmax": softmax,
+    "softmax": lambda values: softmax(values, axis=-1),
     "sigmoid": _sigmoid,
     "log": lambda values: np.log(np.maximum(values, TINY)),
-    "log_softmax": lambda values: np.log(np.maximum(softmax(values), TINY)),
+    "log_softmax": lambda values: np.log(np.maximum(softmax(values, axis=-1), TINY)),
     "log_sigmoid": lambda values: np.log(np.maximum(_sigmoid(values), TINY)),
 }
 
