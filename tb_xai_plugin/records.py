@@ -101,7 +101,8 @@ class Histograms:
 
     A row's bins: E negative ones from the largest magnitude to the smallest, zero, E positive ones
     from the smallest to the largest, non-finite. Bin e holds 2**e <= |x| < 2**(e + 1); the first and
-    the last exponent also hold what is beyond them.
+    the last exponent also hold what is beyond them. Of large tensors an even sample may have been counted,
+    so a row's sum is at most the number of values.
     """
 
     signal: str
