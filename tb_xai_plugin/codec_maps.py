@@ -7,7 +7,10 @@ import numpy as np
 
 from tb_xai_plugin import records as r
 from tb_xai_plugin import schema_pb2 as pb
-from tb_xai_plugin.codec_arrays import SchemaError, array_of, float_bytes
+from tb_xai_plugin.codec_arrays import SchemaError, array_of, float_bytes, packed_halves, unpacked_halves
+
+#: Heat of more bytes is packed on disk: for less it saves nothing to speak of.
+PACKED_FROM = 4096
 
 
 def half(heat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -26,11 +29,14 @@ def half(heat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def attribution_pb(record: r.Attribution) -> pb.Attribution:
     """Attribution record → message; heat becomes float16 with a scale per sample."""
     heat, scale = half(record.heat)
+    plain = heat.tobytes()
+    packed = packed_halves(plain) if len(plain) >= PACKED_FROM else plain
     return pb.Attribution(
         method=record.method,
         layer=record.layer,
         shape=heat.shape,
-        heat=heat.tobytes(),
+        heat=min(plain, packed, key=len),
+        packed=len(packed) < len(plain),
         scale=scale.tolist(),
         signed=record.signed,
         targets=np.asarray(record.targets).tolist(),
@@ -44,8 +50,17 @@ def attribution_pb(record: r.Attribution) -> pb.Attribution:
     )
 
 
+def unpack(message: pb.Attribution) -> None:
+    """Bring the heat into the plain layout, in place. Raises SchemaError if it is damaged."""
+    if message.packed:
+        count = int(np.prod(message.shape, dtype=np.int64))
+        message.heat = unpacked_halves(message.heat, count, "Attribution.heat")
+        message.packed = False
+
+
 def attribution(message: pb.Attribution) -> r.Attribution:
-    """Attribution message → record with float32 heat."""
+    """Attribution message → record with float32 heat; the message is unpacked."""
+    unpack(message)
     shape = tuple(message.shape)
     heat = array_of(message.heat, "<f2", shape, "Attribution.heat")
     scale = np.array(message.scale, dtype=np.float32)

@@ -11,8 +11,8 @@ from tensorboard import errors, plugin_util
 from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
+from tb_xai_plugin import codec, series, stacks
 from tb_xai_plugin import schema_pb2 as pb
-from tb_xai_plugin import series, stacks
 from tb_xai_plugin.http import Answer, message_answer, route, text, whole
 from tb_xai_plugin.metadata import LAYERS_TAG, MEDIA, PLUGIN_NAME, SCHEMA_VERSION, SMALL, display_name
 from tb_xai_plugin.provider_source import ProviderSource
@@ -102,7 +102,7 @@ class XaiPlugin(base_plugin.TBPlugin):
         chosen = chosen[-limit:] if newest else chosen[:limit]
         loaded = ((entry, reader.load(tag, entry)) for entry in chosen)
         frames = [
-            pb.Frame(step=entry.step, wall_time=entry.wall_time, record=data)
+            pb.Frame(step=entry.step, wall_time=entry.wall_time, record=codec.for_browser(tag.kind, data))
             for entry, data in loaded
             if data is not None
         ]

@@ -133,7 +133,7 @@ class UnitCounts(_message.Message):
     def __init__(self, version: _Optional[int] = ..., source: _Optional[_Union[Source, str]] = ..., num_samples: _Optional[int] = ..., table: _Optional[str] = ..., live: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Attribution(_message.Message):
-    __slots__ = ("version", "method", "layer", "shape", "heat", "scale", "signed", "targets", "scores", "predictions", "prediction_scores", "probabilities", "probe", "call", "calls")
+    __slots__ = ("version", "method", "layer", "shape", "heat", "scale", "signed", "targets", "scores", "predictions", "prediction_scores", "probabilities", "probe", "call", "calls", "packed")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     LAYER_FIELD_NUMBER: _ClassVar[int]
@@ -149,6 +149,7 @@ class Attribution(_message.Message):
     PROBE_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
+    PACKED_FIELD_NUMBER: _ClassVar[int]
     version: int
     method: str
     layer: str
@@ -164,7 +165,8 @@ class Attribution(_message.Message):
     probe: str
     call: int
     calls: int
-    def __init__(self, version: _Optional[int] = ..., method: _Optional[str] = ..., layer: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., heat: _Optional[bytes] = ..., scale: _Optional[_Iterable[float]] = ..., signed: bool = ..., targets: _Optional[_Iterable[int]] = ..., scores: _Optional[_Iterable[float]] = ..., predictions: _Optional[_Iterable[int]] = ..., prediction_scores: _Optional[_Iterable[float]] = ..., probabilities: bool = ..., probe: _Optional[str] = ..., call: _Optional[int] = ..., calls: _Optional[int] = ...) -> None: ...
+    packed: bool
+    def __init__(self, version: _Optional[int] = ..., method: _Optional[str] = ..., layer: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., heat: _Optional[bytes] = ..., scale: _Optional[_Iterable[float]] = ..., signed: bool = ..., targets: _Optional[_Iterable[int]] = ..., scores: _Optional[_Iterable[float]] = ..., predictions: _Optional[_Iterable[int]] = ..., prediction_scores: _Optional[_Iterable[float]] = ..., probabilities: bool = ..., probe: _Optional[str] = ..., call: _Optional[int] = ..., calls: _Optional[int] = ..., packed: bool = ...) -> None: ...
 
 class Trust(_message.Message):
     __slots__ = ("version", "method", "layer", "names", "values", "samples", "missing", "reasons", "probe")

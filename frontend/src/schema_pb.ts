@@ -144,6 +144,8 @@ export interface Attribution {
   /** which call of a reused layer, from 1 */
   call: number;
   calls: number;
+  /** heat is a zlib stream (RFC 1950) of all low bytes, then all high bytes; never over HTTP */
+  packed: boolean;
 }
 
 /** How far to believe the maps of one method at one layer at one step. */
@@ -1048,6 +1050,7 @@ function createBaseAttribution(): Attribution {
     probe: "",
     call: 0,
     calls: 0,
+    packed: false,
   };
 }
 
@@ -1243,6 +1246,14 @@ export const Attribution: MessageFns<Attribution> = {
             }
 
             message.calls = reader.uint32();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.packed = reader.bool();
             continue;
           }
         }

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tb_xai_plugin import codec, metadata, records, schema_pb2, summary
+from tb_xai_plugin import codec_arrays as arrays
+from tb_xai_plugin import codec_maps as maps
 
 
 def attribution(heat):
@@ -115,6 +117,44 @@ def test_heat_keeps_nan_and_zero():
     heat[1, 0, 0] = np.nan
     back = codec.decode("Attribution", codec.encode(attribution(heat))).heat
     np.testing.assert_array_equal(back, heat)
+
+
+def test_large_heat_is_packed_on_disk_and_plain_for_the_browser():
+    ramp = np.linspace(0, 1, 16 * 56 * 56, dtype=np.float32).reshape(16, 56, 56)
+    stored = codec.encode(attribution(ramp))
+    assert schema_pb2.Attribution.FromString(stored).packed
+    assert len(stored) < ramp.size * 2 * 0.8
+    served = schema_pb2.Attribution.FromString(codec.for_browser("Attribution", stored))
+    assert not served.packed
+    assert served.heat == maps.half(ramp)[0].tobytes()
+    np.testing.assert_array_equal(
+        codec.decode("Attribution", stored).heat, codec.decode("Attribution", served.SerializeToString()).heat
+    )
+
+
+def test_small_heat_is_stored_as_it_is():
+    stored = codec.encode(attribution(np.ones((16, 7, 7), np.float32)))
+    assert not schema_pb2.Attribution.FromString(stored).packed
+    assert codec.for_browser("Attribution", stored) == stored
+
+
+@given(st.binary(min_size=8, max_size=400).map(lambda data: data[: len(data) // 2 * 2]))
+def test_packing_has_an_inverse(data):
+    assert arrays.unpacked_halves(arrays.packed_halves(data), len(data) // 2, "heat") == data
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "longer"])
+def test_a_damaged_stream_is_refused_and_served_as_it_is(damage):
+    message = schema_pb2.Attribution.FromString(codec.encode(attribution(np.ones((16, 56, 56), np.float32))))
+    if damage == "longer":
+        message.heat = arrays.packed_halves(bytes(10**6))
+    else:
+        message.heat = message.heat[:-9] if damage == "cut" else b"\0" * 40
+    data = message.SerializeToString()
+    with pytest.raises(codec.SchemaError, match=r"Attribution\.heat"):
+        codec.decode("Attribution", data)
+    assert codec.for_browser("Attribution", data) == data
+    assert codec.for_browser("Attribution", b"\xff") == b"\xff"
 
 
 def test_attention_is_stored_to_a_thousandth():
