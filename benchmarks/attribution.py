@@ -28,6 +28,7 @@ from tb_xai_callbacks.sink import EventFileSink
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 GRAD_CAM_BAR, FAMILY_BAR = 0.6, 0.8
 PASS = "forward and backward pass"
+Work = Callable[[], object]
 
 
 class Bench:
@@ -114,7 +115,7 @@ def run(quick: bool = False) -> list[Section]:
     """Grad-CAM of everybody, our whole family, Score-CAM, and writing."""
     bench = Bench(4 if quick else 16)
     rounds = 3 if quick else 25
-    family = [name for name in CAMS]
+    family = list(CAMS)
     peers, absent = _available(
         {"Captum": bench.captum, "torch-cam": bench.torchcam, "pytorch-grad-cam": bench.pytorch_grad_cam}
     )

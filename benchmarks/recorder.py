@@ -133,7 +133,7 @@ class Wandb(Contestant):
         self.run.log({"loss": float(self.trainer.step().detach())})
 
     def close(self) -> None:
-        self.run.finish(quiet=True)
+        self.run.finish()
 
 
 PEERS: tuple[type[Contestant], ...] = (AddHistogram, Wandb)

@@ -39,9 +39,7 @@ def run(quick: bool = False) -> list[Section]:
         done = subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True)
         found.append([float(number) for number in done.stdout.split()])
     wall, cpu = zip(*found, strict=True)
-    section = Section(
-        "TensorBoard's start with the plugin", "Import, construction and routes; fresh processes."
-    )
+    section = Section("TensorBoard's start with the plugin", "Import, construction, routes; fresh processes.")
     middle, low, high = quartiles(wall)
     note = f"processor time {quartiles(cpu)[0]:.0f} ms"
     section.figures.append(Figure("added to the start", middle, "ms", low, high, START_BAR_MS, note))

@@ -23,6 +23,8 @@ from tb_xai_plugin.records import Attribution
 
 #: Trust is measured from this step on, each time the steps have grown by this, and at the end.
 TRUST_FROM, TRUST_RATIO = 10.0, 4.0
+#: How many times as long as the explanation that it judges, as a guess before it was measured.
+TRUST_PASSES = 25
 #: The layer that rollouts are recorded under.
 ATTENTION = "attention"
 
@@ -101,7 +103,8 @@ class Explanations:
         """How far to believe the maps of the snapshot just made, if that is due."""
         explained = self._explained
         due = step != self._trusted and (last or step >= self._trust_next)
-        if explained is not None and due and self._pace.affords("trust", self._journal):
+        guess = TRUST_PASSES * len(self.methods) * self._journal.mean_cost("explanations")
+        if explained is not None and due and self._pace.affords("trust", self._journal, guess):
             self._trusted, self._trust_next = step, TRUST_RATIO * step
             with self._pace.timed("trust", self._journal):
                 self._measure_trust(step, explained)

@@ -69,9 +69,12 @@ class Pace:
             self.budget.spend(seconds)
             journal.cost(name, seconds)
 
-    def affords(self, name: str, journal: Journal) -> bool:
-        """Whether the budget allows one more run of something with a schedule of its own."""
-        allowed = self.budget.allows(journal.mean_cost(name))
+    def affords(self, name: str, journal: Journal, guess: float = 0.0) -> bool:
+        """Whether the budget allows one more run of something with a schedule of its own.
+
+        `guess`: seconds that the first run is expected to take.
+        """
+        allowed = self.budget.allows(journal.mean_cost(name) or guess)
         if not allowed:
             journal.skipped(name)
         return allowed
