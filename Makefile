@@ -10,7 +10,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 STAMPS := $(VENV)/.stamps
 FRONTEND := $(shell find frontend/src -type f 2>/dev/null) frontend/package-lock.json frontend/vite.config.ts tb_xai_plugin/schema.proto
 
-.PHONY: help demo test lint types unit python-tests frontend-tests browser-tests frontend proto screenshots bench-diagnosis clean
+.PHONY: help demo test lint types unit python-tests frontend-tests browser-tests frontend proto screenshots bench bench-trust bench-diagnosis clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,6 +51,12 @@ proto: $(STAMPS)/dev $(STAMPS)/node  ## generate Python and TypeScript from sche
 bench-diagnosis: $(STAMPS)/dev  ## the rules, and those of three other tools, on the development set (half an hour)
 	$(BIN)/python -m benchmarks.diagnosis.run --seeds 3 --json benchmarks/diagnosis.json --markdown benchmarks/diagnosis.md
 
+bench: $(STAMPS)/bench  ## speed and size beside other tools, on an idle machine (half an hour); ONLY="start trust"
+	$(BIN)/python -m benchmarks.run $(ONLY:%=--only %) --json benchmarks/figures.json --markdown benchmarks/figures.md
+
+bench-trust: $(STAMPS)/dev  ## sanity table, deletion and insertion of the methods on digits
+	$(BIN)/python -m benchmarks.run --only trust
+
 screenshots: $(STAMPS)/node $(STAMPS)/chromium  ## the pictures of the README, from a fresh demo
 	$(BIN)/python tests/browser/screenshots.py
 
@@ -67,6 +73,10 @@ $(STAMPS)/demo: setup.py pyproject.toml constraints.txt | $(VENV)/bin/python
 $(STAMPS)/dev: setup.py pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e '.[dev]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/demo
+
+$(STAMPS)/bench: $(STAMPS)/dev
+	$(PIP) -e '.[dev,bench]'
+	@touch $@
 
 $(STAMPS)/node: frontend/package-lock.json $(STAMPS)/dev
 	cd frontend && npm ci --silent --no-audit --no-fund

@@ -30,6 +30,7 @@ DEV = [
     "ruff",
     "types-protobuf",
 ]
+BENCH = ["wandb>=0.20"]
 
 setup(
     name="tb-xai-plugin",
@@ -68,6 +69,7 @@ setup(
         "fast": FAST,
         "demo": DEMO,
         "dev": DEV,
+        "bench": BENCH,
     },
     entry_points={
         "tensorboard_plugins": ["xai = tb_xai_plugin.loader:XaiLoader"],

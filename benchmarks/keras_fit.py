@@ -14,7 +14,11 @@ from sklearn.datasets import load_digits
 
 from benchmarks.interleave import Figure, Section, interleaved, quartiles, ratio
 
-BARE, OURS, THEIRS = "bare fit", "this recorder, default settings", "keras TensorBoard(histogram_freq=1), weights"
+BARE, OURS, THEIRS = (
+    "bare fit",
+    "this recorder, default settings",
+    "keras TensorBoard(histogram_freq=1)",
+)
 
 
 def _fit(epochs: int, callbacks: Callable[[str], list[Any]]) -> None:
@@ -23,14 +27,16 @@ def _fit(epochs: int, callbacks: Callable[[str], list[Any]]) -> None:
     pictures, labels = load_digits(return_X_y=True)
     inputs = (pictures / 16).reshape(-1, 8, 8, 1).astype(np.float32)
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([
-        keras.Input((8, 8, 1)),
-        keras.layers.Conv2D(32, 3, padding="same", activation="relu"),
-        keras.layers.Conv2D(64, 3, padding="same", activation="relu"),
-        keras.layers.MaxPooling2D(),
-        keras.layers.Flatten(),
-        keras.layers.Dense(10),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Conv2D(32, 3, padding="same", activation="relu"),
+            keras.layers.Conv2D(64, 3, padding="same", activation="relu"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10),
+        ]
+    )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("sgd", loss)
     with tempfile.TemporaryDirectory() as directory:
