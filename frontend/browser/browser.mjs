@@ -16,8 +16,8 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** A browser with a fresh profile; `close` it. */
-export async function launch() {
+/** A browser with a fresh profile; `close` it. `options` are Playwright's. */
+export async function launch(options = {}) {
   const profile = mkdtempSync(join(tmpdir(), 'tb-xai-chromium-'));
   return chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
@@ -25,6 +25,7 @@ export async function launch() {
     args: FLAGS,
     viewport: { width: 1280, height: 800 },
     reducedMotion: 'reduce',
+    ...options,
   });
 }
 

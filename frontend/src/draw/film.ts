@@ -54,18 +54,39 @@ export interface FilmData {
   cellHeight: number;
 }
 
-export function drawFilm(context: CanvasRenderingContext2D, { image, cells, cellWidth, cellHeight }: FilmData, _surface: Surface, theme: Theme): void {
-  cells.forEach(({ heat, style, current, note }, i) => {
-    const box = { x: MARGIN + i * (cellWidth + GAP), y: MARGIN, width: cellWidth, height: cellHeight };
+/** What a canvas shows by now. */
+export interface Drawn extends FilmData { theme: Theme }
+
+/** Draw the cells that differ from those `before`, which the canvas shows; a step further that is one or two. */
+export function drawFilm(context: CanvasRenderingContext2D, film: FilmData, { fresh = true }: Surface, theme: Theme, before?: Drawn): void {
+  const { image, cells, cellWidth, cellHeight } = film;
+  const kept = !fresh && before && before.image === image && before.theme === theme && before.cellWidth === cellWidth
+    && before.cellHeight === cellHeight && before.cells.length === cells.length ? before.cells : [];
+  const boxOf = (i: number): Box => ({ x: MARGIN + i * (cellWidth + GAP), y: MARGIN, width: cellWidth, height: cellHeight });
+  cells.forEach((cell, i) => {
+    if (kept[i] && sameCell(kept[i], cell)) return;
+    const box = boxOf(i);
+    context.clearRect(box.x - MARGIN, 0, cellWidth + 2 * MARGIN, cellHeight + 2 * MARGIN);
     context.fillStyle = theme.nothing;
     context.fillRect(box.x, box.y, box.width, box.height);
-    drawHeat(context, { image, heat, style, box });
-    if (note && heat) drawNote(context, note, box);
-    if (!current) return;
-    context.strokeStyle = theme.accent;
-    context.lineWidth = 2;
-    context.strokeRect(box.x - 2, box.y - 2, box.width + 4, box.height + 4);
+    drawHeat(context, { image, heat: cell.heat, style: cell.style, box });
+    if (cell.note && cell.heat) drawNote(context, cell.note, box);
   });
+  const at = cells.findIndex((cell) => cell.current);
+  if (at < 0) return;
+  const { x, y, width, height } = boxOf(at); // last: a neighbour that was cleared took a part of it
+  context.strokeStyle = theme.accent;
+  context.lineWidth = 2;
+  context.strokeRect(x - 2, y - 2, width + 4, height + 4);
+}
+
+function sameCell(a: Cell, b: Cell): boolean {
+  return a.heat === b.heat && a.current === b.current && a.note === b.note && sameStyle(a.style, b.style);
+}
+
+function sameStyle(a: HeatStyle, b: HeatStyle): boolean {
+  return a === b || (a.most === b.most && a.signed === b.signed && a.map === b.map && a.opacity === b.opacity
+    && a.smooth === b.smooth && a.contour === b.contour && a.levels === b.levels);
 }
 
 /** White on black in the cell's lower left corner. */

@@ -66,22 +66,43 @@ function mix(a: number, b: number, share: number): number {
 
 /** RGBA pixels, one a value. Over a picture opacity is proportional to |value|; alone it is full. */
 export function heatPixels(heat: Grid, style: HeatStyle, overPicture: boolean): Uint8ClampedArray<ArrayBuffer> {
-  const pixels = new Uint8ClampedArray(heat.values.length * 4);
-  const colours = table(style.map);
+  const pixels = new Uint32Array(heat.values.length);
+  const colours = pixelTable(style, overPicture);
   const indexOf = style.signed ? signedIndex : unsignedIndex;
-  for (let i = 0; i < heat.values.length; i++) {
-    const value = heat.values[i]!;
-    const index = levelled(indexOf(value, style.most), style.levels);
-    const strength = index < 0 ? 1 : style.signed ? Math.abs(index - 127.5) / 127.5 : index / 255;
-    for (let c = 0; c < 3; c++) pixels[i * 4 + c] = index < 0 ? NOT_A_NUMBER[c]! : colours[index * 3 + c]!;
-    pixels[i * 4 + 3] = overPicture && index >= 0 ? 255 * style.opacity * strength : 255;
+  for (let i = 0; i < pixels.length; i++) {
+    const index = indexOf(heat.values[i]!, style.most);
+    pixels[i] = colours[index < 0 ? NO_NUMBER : index]!;
   }
-  return pixels;
+  return new Uint8ClampedArray(pixels.buffer);
 }
 
-/** An index into a table of 256, rounded to one of `levels` a half; -1 stays. */
+/** Place in a pixel table of what is not a number. */
+const NO_NUMBER = 256;
+const pixelTables = new Map<string, Uint32Array>();
+const MOST_TABLES = 64;
+
+/** The pixel, as four bytes in memory, of each of 256 values and of what is not a number. */
+function pixelTable({ map, signed, opacity, levels }: HeatStyle, overPicture: boolean): Uint32Array {
+  const key = `${map} ${signed} ${opacity} ${levels} ${overPicture}`;
+  let made = pixelTables.get(key);
+  if (made) return made;
+  const bytes = new Uint8ClampedArray(4 * (NO_NUMBER + 1));
+  const colours = table(map);
+  for (let i = 0; i < NO_NUMBER; i++) {
+    const index = levelled(i, levels);
+    const strength = signed ? Math.abs(index - 127.5) / 127.5 : index / 255;
+    bytes.set([colours[index * 3]!, colours[index * 3 + 1]!, colours[index * 3 + 2]!, overPicture ? 255 * opacity * strength : 255], i * 4);
+  }
+  bytes.set([...NOT_A_NUMBER, 255], NO_NUMBER * 4);
+  made = new Uint32Array(bytes.buffer);
+  if (pixelTables.size >= MOST_TABLES) pixelTables.clear(); // somebody drags the opacity
+  pixelTables.set(key, made);
+  return made;
+}
+
+/** An index into a table of 256, rounded to one of `levels` a half. */
 function levelled(index: number, levels: number | undefined): number {
-  if (!levels || index < 0) return index;
+  if (!levels) return index;
   const step = 255 / (2 * levels);
   return Math.round(Math.round(index / step) * step);
 }
@@ -90,7 +111,8 @@ let scratch: HTMLCanvasElement | undefined;
 
 function toCanvas(pixels: Uint8ClampedArray<ArrayBuffer>, rows: number, columns: number): HTMLCanvasElement {
   scratch ??= document.createElement('canvas');
-  [scratch.width, scratch.height] = [columns, rows];
+  if (scratch.width !== columns) scratch.width = columns; // each setting clears it, and takes its time
+  if (scratch.height !== rows) scratch.height = rows;
   scratch.getContext('2d')?.putImageData(new ImageData(pixels, columns, rows), 0, 0);
   return scratch;
 }

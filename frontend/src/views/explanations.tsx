@@ -81,7 +81,11 @@ function Films({ tag, frames }: { tag: Tag; frames: Frames }) {
 
 /** The steps at which the chosen sample's focus jumps go to the scrubber while this view is open. */
 function useJumpMarks(view: FilmView, n: number): void {
-  const steps = view.frames.filter((_, i) => jumps(filmDrift(view, n).rankToPrevious)[i]).map((one) => one.step).join(' ');
+  const drift = filmDrift(view, n);
+  const steps = useMemo(() => {
+    const jumped = jumps(drift.rankToPrevious);
+    return view.frames.filter((_, i) => jumped[i]).map((one) => one.step).join(' ');
+  }, [drift, view.frames]);
   useEffect(() => {
     markedSteps.value = steps ? steps.split(' ').map(Number) : [];
     return () => { markedSteps.value = []; };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // One method's line in a sample's row: its name, its film, its mass, how it drifted, and how far to believe it.
-import { useCallback, useMemo } from 'preact/hooks';
+import { useCallback, useMemo, useRef } from 'preact/hooks';
 import { goTo } from '../clock';
 import { mapState } from '../compare';
 import type { Surface } from '../draw/canvas';
 import { drawDrift } from '../draw/drift';
-import { cellAt, drawFilm, drawMass, GAP, MARGIN, type Cell } from '../draw/film';
+import { cellAt, drawFilm, drawMass, GAP, MARGIN, type Cell, type Drawn } from '../draw/film';
 import type { Theme } from '../draw/theme';
 import { driftOf, settled } from '../drift';
 import { strongestPlace } from '../explain';
@@ -42,13 +42,16 @@ export function FilmLine({ n, view }: { n: number; view: FilmView }) {
   const film = view.film(n);
   const image = greyImage(view.probe, view.means ? -1 : n);
   const unstable = isUnstable(trustAt(view)?.record, n) && !view.means;
+  const drawn = useRef<Drawn>(undefined);
   const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
     const cells = columns.map((frame, i): Cell => ({
       heat: view.peek && image ? null : film.maps[frame]!, current: frame === current && columns.indexOf(frame) === i,
       style: { ...view.style, most: mostOf(view, film, n, frame), levels: unstable ? FEW_LEVELS : undefined },
       note: mapState(film.maps[frame]!),
     }));
-    drawFilm(context, { image, cells, cellWidth, cellHeight }, surface, theme);
+    const next = { image, cells, cellWidth, cellHeight, theme };
+    drawFilm(context, next, surface, theme, drawn.current);
+    drawn.current = next;
   }, [view, film, image, n, unstable]);
   const drawLine = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
     drawMass(context, { steps: frames.map((frame) => frame.step), mass: film.mass, current }, surface, theme);
@@ -64,7 +67,7 @@ export function FilmLine({ n, view }: { n: number; view: FilmView }) {
     <div class="film-line">
       {view.captions && <Caption n={n} view={view} unstable={unstable} />}
       <div class="film-strip">
-        <Picture class="film" width={columns.length * (cellWidth + GAP) - GAP + 2 * MARGIN} height={cellHeight + 2 * MARGIN} draw={draw} onClick={choose}
+        <Picture class="film" width={columns.length * (cellWidth + GAP) - GAP + 2 * MARGIN} height={cellHeight + 2 * MARGIN} draw={draw} keeps onClick={choose}
           label={`${tagLabel(view.tag)} of ${view.name(n)} at ${columns.length} steps; at step ${frames[current]!.step} ${state || strongestPlace(film.maps[current]!)}.`} />
         <span class="film-mass">
           <Picture width={MASS_WIDTH} height={36} draw={drawLine} label={`Total mass of ${view.name(n)}: ${massWords(film, frames, current)}.`} />

@@ -17,19 +17,21 @@ interface PictureProps {
   width?: number | undefined;
   class?: string;
   title?: string | undefined;
+  /** `draw` knows what it drew last and draws only what differs, unless the surface is fresh. */
+  keeps?: boolean;
   onPointerMove?: (event: PointerEvent) => void;
   onPointerLeave?: () => void;
   onClick?: (event: MouseEvent) => void;
 }
 
 /** A canvas of fixed height that draws itself again when its data, width or theme change. */
-export function Picture({ label, draw, height, width, ...rest }: PictureProps) {
+export function Picture({ label, draw, height, width, keeps = false, ...rest }: PictureProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const measured = useWidth(canvas, width);
   const colours = theme.value;
   useLayoutEffect(() => {
-    if (canvas.current && measured > 0) paint(canvas.current, measured, height, colours, draw);
-  }, [draw, measured, height, colours]);
+    if (canvas.current && measured > 0) paint(canvas.current, measured, height, colours, draw, keeps);
+  }, [draw, measured, height, colours, keeps]);
   const style = { width: width === undefined ? '100%' : `${width}px`, height: `${height}px` };
   return <canvas ref={canvas} role="img" aria-label={label} style={style} {...rest} />;
 }
