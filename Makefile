@@ -10,7 +10,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 STAMPS := $(VENV)/.stamps
 FRONTEND := $(shell find frontend/src -type f 2>/dev/null) frontend/package-lock.json frontend/vite.config.ts tb_xai_plugin/schema.proto
 
-.PHONY: help demo test lint types unit python-tests frontend-tests browser-tests frontend proto screenshots bench bench-trust bench-diagnosis clean
+.PHONY: help demo test lint types unit python-tests frontend-tests browser-tests frontend proto screenshots bench bench-browser bench-trust bench-diagnosis clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -53,6 +53,9 @@ bench-diagnosis: $(STAMPS)/dev  ## the rules, and those of three other tools, on
 
 bench: $(STAMPS)/bench  ## speed and size beside other tools, on an idle machine (half an hour); ONLY="start trust"
 	$(BIN)/python -m benchmarks.run $(ONLY:%=--only %) --json benchmarks/figures.json --markdown benchmarks/figures.md
+
+bench-browser: $(STAMPS)/node $(STAMPS)/chromium  ## script time per frame in Chromium, 64 samples × 200 steps × 3 methods
+	$(BIN)/python benchmarks/browser_frames.py --json benchmarks/browser_frames.json
 
 bench-trust: $(STAMPS)/dev  ## sanity table, deletion and insertion of the methods on digits
 	$(BIN)/python -m benchmarks.run --only trust

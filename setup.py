@@ -11,11 +11,12 @@ FAST = ["google-crc32c>=1.5"]
 TORCH = ["torch>=2.4", *FAST]
 LIGHTNING = [*TORCH, "lightning>=2.4"]
 KERAS = ["keras>=3.5", *FAST]
-TRANSFORMERS = [*TORCH, "transformers>=4.44"]
+TRANSFORMERS = [*TORCH, "transformers>=5.0", "accelerate>=1.1"]
 DEMO = [*TORCH, "scikit-learn>=1.3"]
 DEV = [
     *LIGHTNING,
     *KERAS,
+    *TRANSFORMERS,
     *DEMO,
     "tensorflow-cpu>=2.18",
     "captum>=0.8",

@@ -16,8 +16,17 @@ from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.pace import Pace
 from tb_xai_callbacks.probe_set import ProbeSet
 from tb_xai_callbacks.probes import attribution
+from tb_xai_callbacks.probes.attention import without_padding
 from tb_xai_callbacks.probes.attribution import Explained
-from tb_xai_callbacks.probes.methods import INPUT, INPUT_METHODS, LAYER_METHODS, ROLLOUTS, Question, map_of
+from tb_xai_callbacks.probes.methods import (
+    GRADIENT_ROLLOUT,
+    INPUT,
+    INPUT_METHODS,
+    LAYER_METHODS,
+    ROLLOUTS,
+    Question,
+    map_of,
+)
 from tb_xai_callbacks.probes.trust import Measured
 from tb_xai_plugin.records import Attribution
 
@@ -66,6 +75,7 @@ class Explanations:
         wanted = tuple(dict.fromkeys(options.methods))
         self.cams = tuple(name for name in wanted if name in CAMS)
         self.others = [name for name in wanted if name in (*INPUT_METHODS, *LAYER_METHODS)]
+        self.others += [name for name in wanted if name == GRADIENT_ROLLOUT]
         self.rollouts = [name for name in wanted if name in ROLLOUTS]
         self._put = put
         self._pace = pace
@@ -139,6 +149,9 @@ class Explanations:
                     self._drop(name, self.others, error)
 
     def _one_method(self, step: int, method: str, question: Question, explained: Explained) -> None:
+        if method == GRADIENT_ROLLOUT:
+            self._class_rollout(step, question, explained)
+            return
         places: Sequence[TargetLayer | None] = self.targets if method in LAYER_METHODS else (None,)
         for target in places:
             layer = INPUT if target is None else target.name
@@ -149,6 +162,19 @@ class Explanations:
                 return
             self._maps[method, layer] = heat
             self._write(step, explained.record(method, layer, heat))
+
+    def _class_rollout(self, step: int, question: Question, explained: Explained) -> None:
+        assert self.probe is not None
+        auto = self.layout.auto
+        grid, prefix = (auto.grid, auto.prefix_tokens) if auto is not None else (None, 0)
+        try:
+            weights, slopes = question.explainer.attend(explained.choice.cotangent)
+            weights = without_padding(weights, self.probe.real)
+            heat = attribution.class_rollout(weights, slopes, grid, prefix)
+        except Exception as error:  # noqa: BLE001 — one method less; the tab says why
+            self._drop(GRADIENT_ROLLOUT, self.others, error)
+            return
+        self._write(step, explained.record(GRADIENT_ROLLOUT, ATTENTION, heat))
 
     def _write(self, step: int, record: Attribution) -> None:
         self._put(step, "explanations", lambda: [record])

@@ -7,7 +7,7 @@ from tb_xai_callbacks.backends import Layout, TargetLayer
 from tb_xai_callbacks.journal import Journal
 from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe_set import ProbeSet
-from tb_xai_callbacks.probes.methods import INPUT_METHODS, ROLLOUTS
+from tb_xai_callbacks.probes.methods import GRADIENT_ROLLOUT, INPUT_METHODS, ROLLOUTS
 from tb_xai_callbacks.targets import resolve_targets
 
 #: Layers that never run and are told one by one.
@@ -23,7 +23,7 @@ def explained_layers(options: Options, layout: Layout, journal: Journal) -> tupl
     if "explanations" not in options.signals or not layout.table.layers:
         return ()
     targets, reason = resolve_targets(options.target_layers, layout)
-    if not targets and set(options.methods) & {*INPUT_METHODS, *ROLLOUTS}:
+    if not targets and set(options.methods) & {*INPUT_METHODS, *ROLLOUTS, GRADIENT_ROLLOUT}:
         journal.notice("info", "explanations", f"no maps of layers: {reason}", 0)
     elif not targets:
         journal.signal("explanations", "off", reason, 'name a layer: target_layers="…"')

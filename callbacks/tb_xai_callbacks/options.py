@@ -17,7 +17,7 @@ SIGNALS = ("activations", "gradients", "weights", "attention", "explanations")
 METHODS = (
     "grad_cam", "grad_cam_plus_plus", "hires_cam", "layer_cam", "xgrad_cam", "eigen_cam", "score_cam",
     "layer_conductance", "saliency", "input_x_gradient", "smooth_grad", "integrated_gradients",
-    "guided_backprop", "occlusion", "attention_rollout",
+    "guided_backprop", "occlusion", "attention_rollout", "gradient_rollout", "neuron_conductance",
 )  # fmt: skip
 
 

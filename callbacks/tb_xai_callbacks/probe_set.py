@@ -57,6 +57,7 @@ class ProbeSet:
     `problems` are sentences about samples that were given but could not be used. `checkup` are more of the
     samples that were given, in the proportions of the whole, for what takes more than a look: the first
     `core` of them; the rest are of classes too rare to be among those. `class_counts` is of all given.
+    `tokens` are the strings of token inputs, "" where there is only padding.
     """
 
     inputs: Any
@@ -68,11 +69,18 @@ class ProbeSet:
     checkup: ProbeSet | None = None
     core: int = 0
     class_counts: tuple[int, ...] = ()
+    tokens: tuple[tuple[str, ...], ...] = ()
 
     @property
     def size(self) -> int:
         """Number of samples."""
         return len(arrays_of(self.inputs)[0])
+
+    @property
+    def real(self) -> np.ndarray | None:
+        """Bool [n, t]: tokens that are no padding, as the inputs' `attention_mask` has it; None without."""
+        mask = self.inputs.get("attention_mask") if isinstance(self.inputs, dict) else None
+        return None if mask is None or mask.ndim != 2 else mask != 0
 
     @property
     def truth(self) -> np.ndarray | None:
@@ -100,6 +108,7 @@ class ProbeSet:
             kind=kind,
             shape=main.shape,
             images=images_png(main) if kind == "image" else (),
+            tokens=self.tokens,
             values=values,
             labels=self.labels,
             targets=self.targets,

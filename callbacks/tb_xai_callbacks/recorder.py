@@ -281,6 +281,7 @@ class Recorder:
         probe = self.probe
         if probe is None:
             return
+        capture = replace(capture, attention=attention.without_padding(capture.attention, probe.real))
         if capture.choice is not None:
             self.journal.signal("explanations", "captured")
             self.explanations.observe(step, capture)

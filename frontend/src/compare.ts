@@ -42,11 +42,20 @@ export function shareOfTotal(map: Grid): Grid {
   return mass === 0 ? map : { ...map, values: map.values.map((value) => value / mass) };
 }
 
+const scales = new WeakMap<Frames, { others: readonly Frames[]; known: Map<string, number> }>();
+
 /** One scale for sample `n`: the 99th percentile of |v| over all sides and all their steps. */
 export function commonScale(sides: readonly Side[], n: number, unit: Unit): number {
-  const different = [...new Set(sides.map((side) => side.frames))];
-  const maps = different.flatMap((frames) => sampleFilm(frames, n).maps);
-  return percentile(unit === 'share' ? maps.map(shareOfTotal) : maps, 0.99);
+  const [first, ...others] = [...new Set(sides.map((side) => side.frames))] as [Frames, ...Frames[]];
+  let kept = scales.get(first);
+  if (!kept || kept.others.length !== others.length || kept.others.some((one, i) => one !== others[i])) scales.set(first, kept = { others, known: new Map() });
+  let scale = kept.known.get(`${n} ${unit}`);
+  if (scale === undefined) {
+    const maps = [first, ...others].flatMap((frames) => sampleFilm(frames, n).maps);
+    scale = percentile(unit === 'share' ? maps.map(shareOfTotal) : maps, 0.99);
+    kept.known.set(`${n} ${unit}`, scale);
+  }
+  return scale;
 }
 
 /** b − a cell by cell; null where the maps are of different size and have no common cells. */
@@ -75,8 +84,18 @@ export function whyNoAgreement(a: Grid, b: Grid): string {
   return states.length ? `a map is ${states[0]}` : '';
 }
 
-/** "constant (0.25)", "not a number" or, for a map that says something, "". */
-export function mapState({ values }: Grid): '' | 'constant' | 'empty' | 'not a number' {
+type MapState = '' | 'constant' | 'empty' | 'not a number';
+
+const states = new WeakMap<Grid, MapState>();
+
+/** Why a map says nothing; '' where it does say something. */
+export function mapState(map: Grid): MapState {
+  let state = states.get(map);
+  if (state === undefined) states.set(map, state = stateOf(map));
+  return state;
+}
+
+function stateOf({ values }: Grid): MapState {
   if (!values.every(Number.isFinite)) return 'not a number';
   if (values.some((value) => value !== values[0])) return '';
   return values[0] === 0 ? 'empty' : 'constant';

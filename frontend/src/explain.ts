@@ -11,13 +11,14 @@ export interface SampleFilm {
   maps: Grid[];
   /** Sum of |v| of each map. */
   mass: number[];
-  /** 99th percentile of |v| of each map: a scale for this map alone. */
-  peaks: number[];
   /** 99th percentile of |v| over all maps. */
   p99: number;
 }
 
-const films = new WeakMap<Attribution, Map<number, { map: Grid; mass: number; peak: number }>>();
+interface Decoded { map: Grid; mass: number }
+
+const films = new WeakMap<Attribution, Map<number, Decoded>>();
+const peaks = new WeakMap<Grid, number>();
 const whole = new WeakMap<Frames, Map<number, SampleFilm>>();
 
 /** Sample `n` of all frames. Each map is decoded once, also when frames are added. */
@@ -28,19 +29,27 @@ export function sampleFilm(frames: Frames, n: number): SampleFilm {
   if (!film) {
     const parts = frames.map((frame) => decoded(frame.record, n));
     const maps = parts.map((part) => part.map);
-    film = { maps, mass: parts.map((part) => part.mass), peaks: parts.map((part) => part.peak), p99: percentile(maps, 0.99) };
+    film = { maps, mass: parts.map((part) => part.mass), p99: percentile(maps, 0.99) };
     known.set(n, film);
   }
   return film;
 }
 
-function decoded(record: Attribution, n: number): { map: Grid; mass: number; peak: number } {
-  const known = films.get(record) ?? new Map<number, { map: Grid; mass: number; peak: number }>();
+/** 99th percentile of |v| of one map: a scale for it alone. */
+export function peakOf(map: Grid): number {
+  let peak = peaks.get(map);
+  if (peak === undefined) peaks.set(map, peak = percentile([map], 0.99));
+  return peak;
+}
+
+/** The map of sample `n` in one frame, decoded once; and the sum of its |v|. */
+export function decoded(record: Attribution, n: number): Decoded {
+  const known = films.get(record) ?? new Map<number, Decoded>();
   films.set(record, known);
   let found = known.get(n);
   if (!found) {
     const map = sampleHeat(record, n);
-    found = { map, mass: totalMass(map), peak: percentile([map], 0.99) };
+    found = { map, mass: totalMass(map) };
     known.set(n, found);
   }
   return found;
@@ -57,11 +66,32 @@ export function totalMass(map: Grid): number {
 export function percentile(maps: readonly Grid[], share: number): number {
   const all = new Float32Array(maps.reduce((sum, map) => sum + map.values.length, 0));
   let count = 0;
-  for (const map of maps) {
-    for (const value of map.values) if (Number.isFinite(value)) all[count++] = Math.abs(value);
+  for (const { values } of maps) {
+    for (let i = 0; i < values.length; i++) {
+      const size = Math.abs(values[i]!);
+      if (size < Infinity) all[count++] = size;
+    }
   }
-  const sorted = all.subarray(0, count).sort();
-  return sorted[Math.min(count - 1, Math.floor(share * count))] ?? 0;
+  return nth(all.subarray(0, count), Math.min(count - 1, Math.floor(share * count)));
+}
+
+/** Up to so many values sorting is as fast. */
+const FEW = 2048;
+/** Positive float32 values have the order of their bits: so many of them name a bucket. */
+const BUCKET_BITS = 16;
+
+/** The value at `rank` in ascending order of values that are not negative; 0 of none. */
+function nth(values: Float32Array, rank: number): number {
+  if (values.length <= FEW) return values.sort()[rank] ?? 0;
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const counts = new Uint32Array(1 << BUCKET_BITS);
+  for (let i = 0; i < bits.length; i++) counts[bits[i]! >>> (31 - BUCKET_BITS)]!++;
+  let bucket = 0;
+  let below = 0;
+  while (below + counts[bucket]! <= rank) below += counts[bucket++]!;
+  const inside = new Float32Array(counts[bucket]!);
+  for (let i = 0, k = 0; i < bits.length; i++) if (bits[i]! >>> (31 - BUCKET_BITS) === bucket) inside[k++] = values[i]!;
+  return inside.sort()[rank - below]!;
 }
 
 /** A scale grows only when the new maps exceed it clearly, so that colours do not creep from step to step. */

@@ -17,6 +17,8 @@ const METHODS: Record<string, readonly [string, string]> = {
   smooth_grad: ['SmoothGrad', 'Mean gradient over noisy copies of the input.'],
   layer_conductance: ['Layer conductance', 'Integrated Gradients through the units of a layer: what each adds to the score.'],
   attention_rollout: ['Attention rollout', 'Attention multiplied through the layers: from which tokens information could come. Does not depend on the class.'],
+  gradient_rollout: ['Gradient rollout', 'Attention weighted by the gradient of the class score, multiplied through the layers: which tokens mattered for this class.'],
+  neuron_conductance: ['Neuron conductance', 'Which inputs act on the score through the one unit of this layer that carries most of it.'],
   guided_backprop: ['Guided backprop', 'Gradient with negative parts cut off on the way back.'],
   guided_grad_cam: ['Guided Grad-CAM', 'Guided backprop times Grad-CAM.'],
   occlusion: ['Occlusion', 'How much the class score falls when this part of the input is covered.'],

@@ -47,7 +47,7 @@ export function meanFilm(frames: Frames, samples: readonly number[]): SampleFilm
   if (!film) {
     const films = samples.map((n) => sampleFilm(frames, n));
     const maps = frames.map((_, t) => meanOf(films.map((one) => one.maps[t]!)));
-    film = { maps, mass: maps.map(totalMass), peaks: maps.map((map) => percentile([map], 0.99)), p99: percentile(maps, 0.99) };
+    film = { maps, mass: maps.map(totalMass), p99: percentile(maps, 0.99) };
     known.set(key, film);
   }
   return film;

@@ -2,6 +2,7 @@
 // Drift and ranks are what Python measures (tests/frontend/golden.py), to nine digits.
 import { describe, expect, it, test } from 'vitest';
 import { driftOf, jumps, jumpScores, settled, totalDrift } from '../src/drift';
+import { percentile } from '../src/explain';
 import { mapRanks, rankCorrelation, strongest, topOverlap } from '../src/ranks';
 import goldenText from './golden/drift.json?raw';
 
@@ -57,4 +58,24 @@ test('settled: not yet, never, always', () => {
 test('total drift is the mean fall, −1 where nothing is known', () => {
   expect(totalDrift({ rankToPrevious: [NaN, 0.5, 1], rankToLast: [], overlapToPrevious: [], overlapToLast: [] })).toBeCloseTo(0.25);
   expect(totalDrift({ rankToPrevious: [NaN], rankToLast: [], overlapToPrevious: [], overlapToLast: [] })).toBe(-1);
+});
+
+describe('quick ways are the plain ones', () => {
+  // xorshift: the same numbers every time
+  let state = 12345;
+  const random = (): number => { state ^= state << 13; state ^= state >>> 17; state ^= state << 5; return (state >>> 0) / 2 ** 32; };
+  const values = (count: number): Float32Array => Float32Array.from({ length: count }, () => (random() < 0.2 ? 0 : random() < 0.1 ? -0 : (random() - 0.4) * 10 ** (random() * 8 - 4)));
+
+  it('ranks of float32 values are those of the same numbers sorted with a function', () => {
+    for (let i = 0; i < 30; i++) {
+      const map = values(1 + Math.floor(random() * 300));
+      expect(mapRanks(map)).toEqual(mapRanks(Array.from(map)));
+    }
+  });
+
+  it.each([10, 2048, 2049, 40_000])('the percentile of %i values is that of the sorted ones', (count) => {
+    const map = values(count);
+    const sorted = Array.from(map, Math.abs).sort((a, b) => a - b);
+    for (const share of [0, 0.5, 0.99, 1]) expect(percentile([{ rows: 1, columns: count, values: map }], share)).toBe(sorted[Math.min(count - 1, Math.floor(share * count))]);
+  });
 });

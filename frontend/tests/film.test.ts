@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which steps a film shows, and that the line beside it cannot hide a collapse.
 import { describe, expect, it } from 'vitest';
-import { cellAt, columnsThatFit, drawMass, filmFrames, GAP, MARGIN } from '../src/draw/film';
+import { cellAt, columnsThatFit, drawFilm, drawMass, filmFrames, GAP, MARGIN } from '../src/draw/film';
 import { LIGHT } from '../src/draw/theme';
 
 const steps = Array.from({ length: 50 }, (_, i) => i * 10);
@@ -48,4 +48,42 @@ describe('the mass line', () => {
   });
 
   it('breaks at NaN', () => expect(draw([1, NaN, 1, 1]).map(([kind]) => kind)).toEqual(['move', 'move', 'line']));
+});
+
+describe('a film drawn again', () => {
+  const heat = (value: number) => ({ rows: 1, columns: 1, values: Float32Array.of(value) });
+  const style = { most: 1, signed: false, map: 'inferno', opacity: 0.7, smooth: false, contour: false } as const;
+  const record = () => {
+    const cleared: number[] = [];
+    let frames = 0;
+    const nothing = (): undefined => undefined;
+    const context = { clearRect: (x: number) => cleared.push(x), strokeRect: () => { frames += 1; }, fillRect: nothing, drawImage: nothing } as unknown as CanvasRenderingContext2D;
+    return { context, cleared, frames: () => frames };
+  };
+  const [a, b, c, d] = [heat(0), heat(1), heat(0.5), heat(0.2)];
+  const film = (maps: (typeof a)[], current: number) => ({ image: null, cellWidth: 64, cellHeight: 64, theme: LIGHT, cells: maps.map((one, i) => ({ heat: one, style, current: i === current })) });
+  const surface = { width: 300, height: 70, fresh: false };
+
+  it('clears and draws only the cells that differ', () => {
+    const { context, cleared, frames } = record();
+    const before = film([a!, b!, c!], 1);
+    drawFilm(context, film([a!, d!, c!], 1), surface, LIGHT, before);
+    expect(cleared).toEqual([64 + GAP]);
+    expect(frames()).toBe(1);
+  });
+
+  it('draws both cells when the current one moves, nothing when nothing changed', () => {
+    const { context, cleared } = record();
+    const before = film([a!, b!, c!], 1);
+    drawFilm(context, film([a!, b!, c!], 1), surface, LIGHT, before);
+    expect(cleared).toEqual([]);
+    drawFilm(context, film([a!, b!, c!], 2), surface, LIGHT, before);
+    expect(cleared).toEqual([64 + GAP, 2 * (64 + GAP)]);
+  });
+
+  it.each([['fresh', { ...surface, fresh: true }, LIGHT], ['theme', surface, { ...LIGHT }]] as const)('draws all of it on a %s surface', (_, where, theme) => {
+    const { context, cleared } = record();
+    drawFilm(context, film([a!, b!, c!], 1), where, theme, film([a!, b!, c!], 1));
+    expect(cleared).toHaveLength(3);
+  });
 });

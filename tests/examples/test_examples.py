@@ -17,7 +17,8 @@ pytestmark = pytest.mark.slow
 
 
 def test_there_are_examples():
-    assert {path.stem for path in EXAMPLES} >= {"pytorch_digits", "lightning_digits", "keras_digits"}
+    hosts = {"pytorch_digits", "lightning_digits", "keras_digits", "transformers_digits"}
+    assert {path.stem for path in EXAMPLES} >= hosts
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

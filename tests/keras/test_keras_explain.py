@@ -125,7 +125,12 @@ def test_training_is_bit_identical_with_every_method_and_trust(tmp_path):
     for a, b in zip(ours, bare, strict=True):
         np.testing.assert_array_equal(a, b)
     log = read_log(tmp_path)
-    for method in set(METHODS) - {"guided_backprop", "attention_rollout"}:
+    torch_only = {"guided_backprop", "gradient_rollout", "neuron_conductance"}
+    status = next(record for tag, entries in log.items() if tag == "status" for _, record in entries[-1:])
+    reasons = {one.name.removeprefix("explanations/"): one.reason for one in status.signals}
+    for method in torch_only - {"guided_backprop"}:
+        assert "PyTorch models only" in reasons[method]
+    for method in set(METHODS) - torch_only - {"attention_rollout"}:
         tags = [tag for tag in log if tag.startswith(f"attribution/{method}/")]
         assert tags, method
         assert np.isfinite(log[tags[0]][-1][1].heat).all()

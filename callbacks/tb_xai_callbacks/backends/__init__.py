@@ -127,6 +127,21 @@ class Explainer(Protocol):
         """Gradients of the sum of outputs × cotangent, at the inputs and at layers."""
         ...
 
+    def pull_unit(self, inputs: np.ndarray, layer: str, unit: np.ndarray) -> np.ndarray:
+        """Gradients at the inputs [n …] of one unit of a layer: that of the flat index `unit` [n] by sample.
+
+        The index counts the entries of the layer's output of one sample, channels first.
+        """
+        ...
+
+    def attend(self, cotangent: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Attention [n heads queries keys] on the probe and the score's gradient there, by layer in order.
+
+        Raises:
+            ValueError: if no attention with probabilities in the graph was seen.
+        """
+        ...
+
 
 class Observer(Protocol):
     """A model as the recorder sees it. Nothing it does changes the training that it watches."""

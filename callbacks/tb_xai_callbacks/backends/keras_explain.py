@@ -23,6 +23,9 @@ NOT_GUIDED = (
 )
 
 
+TORCH_ONLY = "{} is there for PyTorch models only; leave it out of methods"
+
+
 class KerasExplainer:
     """See `backends.Explainer`; made by `KerasObserver.explaining`, while the model is kept quiet.
 
@@ -62,6 +65,14 @@ class KerasExplainer:
         if self.embedded:
             main = self._embed(layers, main)
         self.inputs = main if main.dtype.kind == "f" else main.astype(keras.config.floatx())
+
+    def pull_unit(self, inputs: np.ndarray, layer: str, unit: np.ndarray) -> np.ndarray:
+        """See `Explainer.pull_unit`; there is none."""
+        raise ValueError(TORCH_ONLY.format("neuron_conductance"))
+
+    def attend(self, cotangent: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """See `Explainer.attend`; there is none."""
+        raise ValueError(TORCH_ONLY.format("gradient_rollout"))
 
     def outputs(self, inputs: np.ndarray) -> np.ndarray:
         """See `Explainer.outputs`."""

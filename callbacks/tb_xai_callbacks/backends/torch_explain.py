@@ -14,6 +14,7 @@ from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
 from tb_xai_callbacks.backends import Pulled
+from tb_xai_callbacks.backends.torch_attention import attending_in_graph, by_heads
 from tb_xai_callbacks.backends.torch_call import call, to_device, to_numpy
 from tb_xai_callbacks.backends.torch_graph import pull_back
 from tb_xai_callbacks.backends.torch_layout import first_tensor
@@ -90,6 +91,30 @@ class TorchExplainer:
             {name: self._as_map(name, gradient) for name, gradient in found.items()},
         )
 
+    def pull_unit(self, inputs: np.ndarray, layer: str, unit: np.ndarray) -> np.ndarray:
+        """See `Explainer.pull_unit`."""
+        taps: dict[str, Tensor] = {}
+        start = self._tensor(inputs).requires_grad_()
+        with self._tapping([layer], taps):
+            self._run(start)
+        tap = taps[layer]
+        entries = torch.arange(tap[0].numel(), dtype=torch.float64).view(tap[:1].shape)
+        own = torch.from_numpy(self._as_map(layer, entries).ravel()[unit].astype(np.int64)).to(tap.device)
+        chosen = tap.flatten(1).gather(1, own[:, None])
+        return to_numpy(pull_back(chosen, {"": start}, np.ones((len(inputs), 1), np.float32))[""])
+
+    def attend(self, cotangent: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """See `Explainer.attend`."""
+        with attending_in_graph(self._model) as weights, torch.enable_grad():
+            output = self._select(call(self._model, self._fixed, self._settings))
+        if not weights:
+            raise ValueError("no attention was seen whose probabilities a gradient can reach")
+        slopes = pull_back(output, weights, cotangent)
+        return (
+            {name: to_numpy(by_heads(tensor, tensor)) for name, tensor in weights.items()},
+            {name: to_numpy(by_heads(tensor, slopes[name])) for name, tensor in weights.items()},
+        )
+
     def _tensor(self, inputs: np.ndarray) -> Tensor:
         device, dtype = self._place
         return torch.from_numpy(np.ascontiguousarray(inputs)).to(device, dtype, copy=True)
@@ -152,6 +177,10 @@ class Shuffled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """One pass."""
         return functional_call(self.model, self.weights, args, kwargs)
+
+    def named_modules(self) -> Iterator[tuple[str, nn.Module]]:
+        """The modules of the module by path."""
+        return self.model.named_modules()
 
     def modules(self) -> Iterator[nn.Module]:
         """The modules of the module."""

@@ -83,9 +83,15 @@ def class_token_row(rollout: np.ndarray, prefix: int = 1) -> np.ndarray:
     return rollout[:, 0, prefix:]
 
 
-def mean_row(rollout: np.ndarray, prefix: int = 0) -> np.ndarray:
-    """Rollout [n q k] -> mean over the queries behind the prefix [n k-prefix]: for pooled tokens."""
+def mean_row(rollout: np.ndarray, prefix: int = 0, real: np.ndarray | None = None) -> np.ndarray:
+    """Rollout [n q k] -> mean over the queries behind the prefix [n k-prefix]: for pooled tokens.
+
+    `real`: bool [n q], queries that count; None: all. A sample without any is 0.
+    """
     _, _, keys = expect(rollout, "n q k", "rollout")
     if not 0 <= prefix < keys:
         raise ValueError(f"prefix must be in 0..{keys - 1}, got {prefix}")
-    return rollout[:, prefix:, prefix:].mean(1)
+    counted = np.ones(rollout.shape[:2], bool) if real is None else real
+    counted = counted[:, prefix:, None]
+    total = np.where(counted, rollout[:, prefix:, prefix:], 0).sum(1)
+    return total / np.maximum(counted.sum(1), 1)

@@ -14,6 +14,21 @@ from tb_xai_plugin.records import Attention, HeadStats
 MOST_BYTES = 1 << 20
 
 
+def without_padding(attention: dict[str, np.ndarray], real: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Weights [n heads q k] by layer with NaN for queries that are padding; `real` is bool [n q] or None.
+
+    What padding attends to means nothing, and models differ in it. Layers with other queries stay.
+    """
+    if real is None or real.all():
+        return attention
+    return {
+        layer: np.where(real[:, None, :, None], weights, np.nan)
+        if weights.shape[::2] == real.shape
+        else weights
+        for layer, weights in attention.items()
+    }
+
+
 def observe(attention: dict[str, np.ndarray], probe: str) -> Iterator[Attention | HeadStats]:
     """An Attention per layer, pooled to 64×64 and cut to its share of `MOST_BYTES`; one HeadStats of all."""
     heads = {}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,12 @@ import numpy as np
 from tb_xai_callbacks.backends import Capture, TargetLayer
 from tb_xai_callbacks.measure.attention import pool_heat
 from tb_xai_callbacks.measure.cam import CAMS
-from tb_xai_callbacks.measure.rollout import attention_rollout, class_token_row, mean_row
+from tb_xai_callbacks.measure.rollout import (
+    attention_rollout,
+    class_token_row,
+    gradient_rollout,
+    mean_row,
+)
 from tb_xai_callbacks.measure.targets import Selection, select
 from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe_set import ProbeSet
@@ -69,15 +74,43 @@ def observe(
 def rollout(attention: dict[str, np.ndarray], grid: tuple[int, int] | None, prefix: int) -> np.ndarray:
     """Attention by layer, in execution order -> how much each token of the input counts, [n h w] or [n t].
 
-    The class token's row where there is one, else the mean over tokens.
+    The class token's row where there is one, else the mean over tokens that attend (padding is NaN).
 
     Raises:
         ValueError: if the layers attend over different tokens.
     """
+    return _token_row(_same_tokens(attention, attention_rollout), attention, grid, prefix)
+
+
+def class_rollout(
+    attention: dict[str, np.ndarray],
+    gradients: dict[str, np.ndarray],
+    grid: tuple[int, int] | None,
+    prefix: int,
+) -> np.ndarray:
+    """The same of one class: attention weighted by the score's gradient there, [n h w] or [n t].
+
+    Raises:
+        ValueError: if the layers attend over different tokens.
+    """
+    rolled = _same_tokens(attention, lambda layers: gradient_rollout(layers, list(gradients.values())))
+    rolled = rolled - np.eye(rolled.shape[-1], dtype=rolled.dtype)  # what every token has of itself at first
+    return _token_row(rolled, attention, grid, prefix)
+
+
+def _same_tokens(
+    attention: dict[str, np.ndarray], roll: Callable[[list[np.ndarray]], np.ndarray]
+) -> np.ndarray:
     layers = list(attention.values())
     shapes = {weights.shape[2:] for weights in layers}
     if len(shapes) != 1 or any(queries != keys for queries, keys in shapes):
         raise ValueError(f"rollout multiplies layers over the same tokens; these have {sorted(shapes)}")
-    rolled = attention_rollout(layers)
-    row = class_token_row(rolled, prefix) if prefix else mean_row(rolled)
+    return roll(layers)
+
+
+def _token_row(
+    rolled: np.ndarray, attention: dict[str, np.ndarray], grid: tuple[int, int] | None, prefix: int
+) -> np.ndarray:
+    real = np.isfinite(next(iter(attention.values()))).all((1, 3))
+    row = class_token_row(rolled, prefix) if prefix else mean_row(rolled, real=real)
     return row.reshape(len(row), *grid) if grid and grid[0] * grid[1] == row.shape[1] else row

@@ -16,23 +16,25 @@ import numpy as np
 from tb_xai_callbacks.backends import Explainer, TargetLayer
 from tb_xai_callbacks.measure import inputs as at_inputs
 from tb_xai_callbacks.measure.cam import CAMS, score_cam, tokens_to_map
-from tb_xai_callbacks.measure.conductance import layer_conductance
+from tb_xai_callbacks.measure.conductance import layer_conductance, neuron_conductance
 from tb_xai_callbacks.measure.targets import Selection, class_axis, softmax
 from tb_xai_callbacks.probe_set import input_kind
 
 #: The layer that maps of the input are recorded under.
 INPUT = "input"
 #: Layer maps that need more than one pass.
-LAYER_METHODS = ("score_cam", "layer_conductance")
+LAYER_METHODS = ("score_cam", "layer_conductance", "neuron_conductance")
 INPUT_METHODS = (
     "saliency", "input_x_gradient", "smooth_grad", "integrated_gradients", "guided_backprop", "occlusion",
 )  # fmt: skip
 ROLLOUTS = ("attention_rollout",)
+#: Of attention, from a pass of its own with gradients.
+GRADIENT_ROLLOUT = "gradient_rollout"
 #: Methods whose values have a sign.
 SIGNED = frozenset({"input_x_gradient", "smooth_grad", "integrated_gradients", "guided_backprop", "occlusion",
-                    "layer_conductance"})  # fmt: skip
+                    "layer_conductance", "neuron_conductance"})  # fmt: skip
 #: Everything that can be asked for.
-ALL_METHODS = (*CAMS, *LAYER_METHODS, *INPUT_METHODS, *ROLLOUTS)
+ALL_METHODS = (*CAMS, *LAYER_METHODS, *INPUT_METHODS, *ROLLOUTS, GRADIENT_ROLLOUT)
 
 #: Passes of SmoothGrad and of integrated gradients, windows of occlusion a side, masks of Score-CAM.
 NOISY, PATH, WINDOWS, MASKS = 16, 32, 8, 32
@@ -94,9 +96,14 @@ def as_map(array: np.ndarray, target: TargetLayer) -> np.ndarray:
 
 
 def layer_map(method: str, question: Question, target: TargetLayer, inputs: np.ndarray) -> np.ndarray:
-    """A map at a layer for other values of the inputs [n …] -> [n h w], or [n units] for conductance."""
+    """A map at a layer for other values of the inputs [n …] -> [n h w], or [n units] for conductance.
+
+    `neuron_conductance` is a map of the input: how it acts on the score through one unit of the layer.
+    """
     if method == "layer_conductance":
         return _conductance(question, target, inputs)
+    if method == "neuron_conductance":
+        return _neuron_conductance(question, target, inputs)
     pulled = question.explainer.pull(inputs, question.choice.cotangent, [target.name])
     activation = as_map(pulled.activations[target.name], target)
     if method == "score_cam":
@@ -132,6 +139,27 @@ def _conductance(question: Question, target: TargetLayer, inputs: np.ndarray) ->
     if target.grid is not None:
         return np.asarray(found.sum(axis=1))
     return np.asarray(found.reshape(*found.shape[:2], -1).sum(axis=2))
+
+
+def _neuron_conductance(question: Question, target: TargetLayer, inputs: np.ndarray) -> np.ndarray:
+    """Of each sample's unit with the largest layer conductance, the path's ends left out."""
+    explainer, cotangent = question.explainer, question.choice.cotangent
+    shares, weights = at_inputs.path_points(CONDUCTANCE_POINTS)
+    points = [(share * inputs).astype(inputs.dtype) for share in shares]
+    slopes, values = [], []
+    for point in points:
+        pulled = explainer.pull(point, cotangent, [target.name])
+        slopes.append(pulled.gradients[target.name].reshape(len(inputs), -1))
+        values.append(pulled.activations[target.name].reshape(len(inputs), -1))
+    unit = np.abs(layer_conductance(np.stack(values), np.stack(slopes))).argmax(axis=1)
+    own = np.arange(len(inputs))
+    found = neuron_conductance(
+        np.stack([slope[own, unit] for slope in slopes]),
+        np.stack([explainer.pull_unit(point, target.name, unit) for point in points]),
+        weights,
+        inputs,
+    )
+    return np.asarray(at_inputs.to_map(found, axes_of(explainer).features))
 
 
 def input_map(method: str, question: Question, inputs: np.ndarray) -> np.ndarray:

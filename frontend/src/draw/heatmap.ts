@@ -30,7 +30,7 @@ export interface HeatData {
   box: Box;
 }
 
-/** No map is made finer than this a side: the canvas scales the rest. */
+/** No map is made finer than this a side, and than half the pixels it gets: the canvas blends the rest. */
 const FINEST = 64;
 
 /** The raw values at `rows` × `columns` places, bilinear; NaN spreads to what it touches. */
@@ -123,16 +123,16 @@ export function drawHeat(context: CanvasRenderingContext2D, { image, heat, style
   context.imageSmoothingEnabled = false;
   if (image) context.drawImage(image, x, y, width, height);
   if (!heat) return;
-  const fine = style.smooth && heat.rows > 1 && heat.columns > 1 ? finer(heat) : heat;
+  const fine = style.smooth && heat.rows > 1 && heat.columns > 1 ? finer(heat, Math.min(FINEST, Math.max(width, height) / 2)) : heat;
   const layer = toCanvas(heatPixels(fine, style, image !== null), fine.rows, fine.columns);
-  context.imageSmoothingEnabled = style.smooth && fine !== heat;
+  context.imageSmoothingEnabled = style.smooth && heat.rows > 1 && heat.columns > 1;
   context.drawImage(layer, x, y, width, height);
   if (style.contour) drawContour(context, fine, box, style.signed);
 }
 
 /** Whole multiples of the native size, so that native cells stay where they were. */
-function finer(heat: Grid): Grid {
-  const factor = Math.max(1, Math.floor(FINEST / Math.max(heat.rows, heat.columns)));
+function finer(heat: Grid, finest: number): Grid {
+  const factor = Math.max(1, Math.floor(finest / Math.max(heat.rows, heat.columns)));
   return factor === 1 ? heat : resample(heat, heat.rows * factor, heat.columns * factor);
 }
 

@@ -7,7 +7,7 @@ import { drawHeat } from '../draw/heatmap';
 import { failsRandomisation, FAILS_RANDOMISATION, methodMeaning, methodName } from '../methods';
 import { stepA, stepB } from '../selection';
 import { badgesOf, isUnstable } from '../trust';
-import { resolutionNote, sampleFilm, sampleState, strongestPlace, type SampleFilm } from '../explain';
+import { peakOf, resolutionNote, sampleFilm, sampleState, strongestPlace, type SampleFilm } from '../explain';
 import { formatStep } from '../steps';
 import type { Grid } from '../wire';
 import { greyImage } from './bitmaps';
@@ -25,7 +25,7 @@ export function ExplainDetail({ n, view }: { n: number; view: FilmView }) {
   const { step, record } = view.frames[view.current]!;
   const film = sampleFilm(view.frames, n);
   const map = film.maps[view.current]!;
-  const most = view.perImage ? film.peaks[view.current]! : view.means ? film.p99 : view.domain(n).most;
+  const most = view.perImage ? peakOf(map) : view.means ? film.p99 : view.domain(n).most;
   const flat = mapState(map);
   const state = sampleState(record, view.probe, n);
   return (

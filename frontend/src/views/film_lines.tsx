@@ -7,12 +7,13 @@ import type { Surface } from '../draw/canvas';
 import { drawDrift } from '../draw/drift';
 import { cellAt, drawFilm, drawMass, GAP, MARGIN, type Cell, type Drawn } from '../draw/film';
 import type { Theme } from '../draw/theme';
-import { driftOf, settled } from '../drift';
-import { strongestPlace } from '../explain';
+import { driftOf, orderOf, settled } from '../drift';
+import { decoded, strongestPlace } from '../explain';
 import { failsRandomisation, FAILS_RANDOMISATION, methodMeaning, tagLabel } from '../methods';
 import { sample } from '../selection';
 import { formatStep, nearestIndex } from '../steps';
 import { badgesOf, isUnstable } from '../trust';
+import { inPieces, useTurn } from '../turns';
 import { greyImage } from './bitmaps';
 import { formatMass, massWords, mostOf, type FilmView } from './film_row';
 import { Picture } from './parts';
@@ -37,7 +38,22 @@ export function filmDrift(view: FilmView, n: number): ReturnType<typeof driftOf>
   return known;
 }
 
+/** Maps that are prepared at a time. */
+const PIECE = 40;
+
+/** Height of a line: its caption, its film, and the frame of the current step. */
+export const lineHeight = (view: FilmView): number => view.cellHeight + 2 * MARGIN + (view.captions ? CAPTION : 0);
+
+/** The line, once there is time for it. */
 export function FilmLine({ n, view }: { n: number; view: FilmView }) {
+  const ready = useTurn(() => [
+    ...(view.means ? [] : inPieces(view.frames, PIECE, (frame) => decoded(frame.record, n))),
+    () => view.film(n), () => view.domain(n),
+  ]);
+  return ready ? <Line n={n} view={view} /> : <div style={{ height: `${lineHeight(view)}px` }} />;
+}
+
+function Line({ n, view }: { n: number; view: FilmView }) {
   const { frames, columns, current, cellWidth, cellHeight } = view;
   const film = view.film(n);
   const image = greyImage(view.probe, view.means ? -1 : n);
@@ -73,7 +89,7 @@ export function FilmLine({ n, view }: { n: number; view: FilmView }) {
           <Picture width={MASS_WIDTH} height={36} draw={drawLine} label={`Total mass of ${view.name(n)}: ${massWords(film, frames, current)}.`} />
           <span class="soft">{Number.isFinite(mass) ? formatMass(mass) : 'not a number'}</span>
         </span>
-        <DriftLine n={n} view={view} />
+        <DriftPlace n={n} view={view} />
       </div>
     </div>
   );
@@ -89,6 +105,11 @@ function Caption({ n, view, unstable }: { n: number; view: FilmView; unstable: b
       {trust && !view.means && badgesOf(trust.record, n).filter((one) => !one.reason).map((one) => <span key={one.name} class="soft" title={one.meaning}>{one.name} {one.text}</span>)}
     </div>
   );
+}
+
+function DriftPlace({ n, view }: { n: number; view: FilmView }) {
+  const ready = useTurn(() => [...inPieces(view.film(n).maps, PIECE, orderOf), () => filmDrift(view, n)]);
+  return ready ? <DriftLine n={n} view={view} /> : <span class="film-mass" style={{ width: `${MASS_WIDTH}px` }} />;
 }
 
 /** Similarity to the snapshot before and to the last one, and since when it is like the last. */

@@ -5,13 +5,13 @@ import type { Tag } from '../api';
 import type { Surface } from '../draw/canvas';
 import { MARGIN } from '../draw/film';
 import type { HeatStyle } from '../draw/heatmap';
-import { sampleState, type Domain, type Frames, type SampleFilm } from '../explain';
+import { peakOf, sampleState, type Domain, type Frames, type SampleFilm } from '../explain';
 import type { Probe, Trust } from '../schema_pb';
 import { sample } from '../selection';
 import { formatStep } from '../steps';
 import type { Stamped } from '../wire';
 import { greyImage } from './bitmaps';
-import { CAPTION, FilmLine } from './film_lines';
+import { FilmLine, lineHeight } from './film_lines';
 import { Picture } from './parts';
 
 const THUMB = 48;
@@ -45,7 +45,7 @@ export interface FilmView {
 
 /** The scale of one map. */
 export function mostOf(view: FilmView, film: SampleFilm, n: number, frame: number): number {
-  return view.perImage ? film.peaks[frame]! : view.domain(n).most;
+  return view.perImage ? peakOf(film.maps[frame]!) : view.domain(n).most;
 }
 
 /** Whether an element has come near the window; true where the browser cannot tell. */
@@ -53,7 +53,7 @@ export function useNear(element: { current: Element | null }): boolean {
   const [near, setNear] = useState(typeof IntersectionObserver === 'undefined');
   useEffect(() => {
     if (typeof IntersectionObserver === 'undefined') return undefined;
-    const observer = new IntersectionObserver((entries) => setNear(entries.some((one) => one.isIntersecting)), { rootMargin: '200px' });
+    const observer = new IntersectionObserver((entries) => setNear(entries.some((one) => one.isIntersecting)), { rootMargin: '80px' });
     observer.observe(element.current!);
     return () => observer.disconnect();
   }, []);
@@ -67,7 +67,7 @@ export function FilmRow({ n, views }: { n: number; views: readonly FilmView[] })
   const near = useNear(place);
   const selected = !view.means && sample.value === n;
   useEffect(() => { if (selected) place.current?.scrollIntoView?.({ block: 'nearest' }); }, [selected]);
-  const lines = views.reduce((sum, one) => sum + one.cellHeight + 2 * MARGIN + (one.captions ? CAPTION : 0), 0);
+  const lines = views.reduce((sum, one) => sum + lineHeight(one), 0);
   const height = Math.max(lines, THUMB + 2 * MARGIN);
   return (
     <li ref={place} class={`film-row${selected ? ' selected' : ''}`} style={{ height: `${height + 8}px` }}>
