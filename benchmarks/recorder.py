@@ -246,9 +246,9 @@ def run(quick: bool = False) -> list[Section]:
         )
         for task in ladder(device)[:1] if quick else ladder(device):
             small = task.name != "ResNet-18"
-            section.figures += every_step(task, 5 if quick else 60 if small else 25)
-            steps = 50 if quick else 3000 if small else 300
-            section.figures.append(default_settings(task, steps, 1 if quick else 3 if small else 2))
+            section.figures += every_step(task, 5 if quick else 60 if small else 15)
+            steps = 50 if quick else 3000 if small else 150
+            section.figures.append(default_settings(task, steps, 1 if quick else 2))
             if device == "cuda":
                 section.figures.append(no_synchronisation(task))
         sections.append(section)
