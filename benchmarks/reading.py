@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT / "tests" / "browser"))
 PAINT_BAR_S, ANSWER_BAR_MS, ANSWER_BAR_KB, GROWTH_BAR = 1.0, 100, 300, 1.3
 ROUTES = (
     "catalog?run={run}",
-    "series?run={run}&signal=activation&column=dead&width=400",
+    "series?run={run}&signal=activation&column=dead_fraction&width=400",
     "series?run={run}&signal=gradient&column=norm&width=400",
     "series?run={run}&signal=scalars&column=&width=400",
     "histograms?run={run}&signal=activation&name={layer}&width=60",

@@ -22,6 +22,11 @@ from tb_xai_plugin.static_files import list_static
 
 _MOST_STEP = 2**63 - 1
 _MOST_WIDTH = 2000
+#: Signals that have names instead of layers.
+_NAMED = ("scalars", "heads")
+#: Rows × columns of a series: three float32 each, so that an answer stays below 300 KB before compression.
+#: With very many rows there are still so many columns.
+_MOST_CELLS, _LEAST_WIDTH = 24_000, 60
 _SOURCES = {TRAINING_BATCH: pb.TRAINING_BATCH, PROBE: pb.PROBE}
 
 
@@ -112,14 +117,23 @@ class XaiPlugin(base_plugin.TBPlugin):
         """`series`."""
         reader, run, signal = self._reader(request), text(request, "run"), text(request, "signal")
         width = whole(request, "width", 400, 1, _MOST_WIDTH)
-        reader.tags(run)
-        if signal in ("scalars", "heads"):
+        column = "" if signal in _NAMED else text(request, "column")
+
+        def make() -> tuple[int, Answer]:
+            answer = self._make_series(reader, run, signal, column, width)
+            return len(answer.content), answer
+
+        # With thousands of steps the decoded records do not all stay; the answer does, until there is news.
+        version = tuple(reader.tags(run))
+        return self._cache.get(("series", run, signal, column, width), make, version)
+
+    def _make_series(self, reader: Reader, run: str, signal: str, column: str, width: int) -> Answer:
+        if signal in _NAMED:
             named = stacks.scalars(reader, run) if signal == "scalars" else stacks.heads(reader, run)
             samples = np.zeros(len(named.steps), np.int64)
             source = pb.SOURCE_UNSPECIFIED if signal == "scalars" else pb.PROBE
             return message_answer(_series(named, width, samples, source))
         stats = stacks.layer_stats(reader, run, signal)
-        column = text(request, "column")
         values = stats.column(column) if len(stats.steps) else stats.values[:, :, 0:0].reshape(0, 0)
         named = stacks.NamedSeries(stats.steps, stats.layers, values)
         source = _SOURCES.get(stats.source, pb.SOURCE_UNSPECIFIED)
@@ -212,6 +226,7 @@ def _catalog_tag(tag: Tag, entries: list[Entry]) -> dict[str, Any]:
 
 
 def _series(named: stacks.NamedSeries, width: int, num_samples: np.ndarray, source: int) -> pb.SeriesAnswer:
+    width = min(width, max(_LEAST_WIDTH, _MOST_CELLS // max(len(named.names), 1)))
     starts = series.column_starts(len(named.steps), width)
     first, last = series.column_bounds(named.steps, starts)
     mean, low, high = (

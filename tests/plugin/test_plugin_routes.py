@@ -272,3 +272,40 @@ def test_an_answer_does_not_grow_with_training(tmp_path: Path) -> None:
         query = {"run": f"{name}/xai", "signal": "activation", "column": "mean", "width": 50}
         sizes.append(len(Tab(tmp_path).get("series", **query).data))
     assert sizes[1] < 1.2 * sizes[0]
+
+
+def test_an_answer_with_many_layers_is_bounded_and_loses_no_spike(tmp_path: Path) -> None:
+    rows = tuple(r.Layer(f"layer{i}", "Linear", (8,), units=8) for i in range(200))
+    table = r.LayerTable("many", rows)
+
+    def noisy(step: int) -> r.LayerStats:
+        values = np.random.default_rng(step).random((200, len(r.LAYER_COLUMNS)), dtype=np.float32)
+        values[137, 1] = 99.0 if step == 411 else values[137, 1]
+        return r.LayerStats("activation", r.TRAINING_BATCH, 32, "many", r.LAYER_COLUMNS, values)
+
+    write(tmp_path / "run" / "xai", [(0, 1.0, table), *((s, 1.0 + s, noisy(s)) for s in range(800))])
+    query = {"run": "run/xai", "signal": "activation", "column": "mean", "width": 400}
+    tab = Tab(tmp_path)
+    answer = tab.message(pb.SeriesAnswer, "series", **query)
+    assert len(tab.get("series", **query).data) < 300_000
+    columns = len(answer.first_steps)
+    assert columns == 120
+    high = np.frombuffer(answer.high, "<f4").reshape(200, columns)
+    place = int(high[137].argmax())
+    assert high[137, place] == 99.0
+    assert answer.first_steps[place] <= 411 <= answer.last_steps[place]
+
+
+def test_an_answer_is_kept_until_there_is_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run" / "xai"
+    write(path, [(0, 1.0, TABLE), *((s, 1.0 + s, stats(s)) for s in range(20))])
+    query = {"run": "run/xai", "signal": "activation", "column": "mean", "width": 50}
+    tab = Tab(tmp_path)
+    before = tab.get("series", **query).data
+    made: list[int] = []
+    whole = tab.plugin._make_series
+    monkeypatch.setattr(tab.plugin, "_make_series", lambda *given: made.append(1) or whole(*given))
+    assert tab.get("series", **query).data == before
+    assert not made
+    assert tab.get("series", **{**query, "width": 10}).data != before
+    assert len(made) == 1
