@@ -19,6 +19,8 @@ DEV = [
     *TRANSFORMERS,
     *DEMO,
     "tensorflow-cpu>=2.18",
+    "jax>=0.6",
+    "tf-keras-vis==0.8.7",
     "captum>=0.8",
     "scipy",
     "torchcam==0.5.0; python_version >= '3.11'",

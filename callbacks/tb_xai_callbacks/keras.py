@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keras drives the loop: one callback for `fit`, on the TensorFlow and the torch backend.
+"""Keras drives the loop: one callback for `fit`, on the TensorFlow, the torch and the JAX backend.
 
 from tb_xai_callbacks.keras import ExplainCallback
 model.fit(x, y, callbacks=[ExplainCallback("logs/a", validation_data=(x_val, y_val))])
@@ -64,6 +64,7 @@ class ExplainCallback(keras.callbacks.Callback):
         self._no_probe = NO_PROBE
         self._guard = Guard(self._options.strict, lambda name, reason: None)
         self._steps = 0
+        self._iterations: tuple[int, int] | None = None
         self._mean_loss = (0, 0.0)
         self._waiting = False
 
@@ -81,9 +82,17 @@ class ExplainCallback(keras.callbacks.Callback):
         if observer is not None:
             self._start(observer)
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """The model holds its variables now, on every backend; see `_steps_done`."""
+        self._iterations = None
+        if keras.backend.backend() == "jax" and _counts_batches(self.model):
+            self._iterations = (self._steps_done(), 0)
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """An optimiser step is done (several, with steps_per_execution)."""
         self._steps += 1
+        if self._iterations is not None:
+            self._iterations = (self._iterations[0], batch + 1)
         if self._waiting:
             self._waiting = False
             self._start_late()
@@ -208,7 +217,13 @@ class ExplainCallback(keras.callbacks.Callback):
     # ---- small facts
 
     def _steps_done(self) -> int:
-        """Optimiser steps, which go on counting in a second `fit`; batches where there is no optimiser."""
+        """Optimiser steps, which go on counting in a second `fit`; batches where there is no optimiser.
+
+        On JAX the step that was made is counted: asking the model brings its state back from the trainer,
+        which costs as much as a small step.
+        """
+        if self._iterations is not None:
+            return sum(self._iterations)
         optimizer = getattr(self.model, "optimizer", None)
         if optimizer is None:
             return self._steps
@@ -237,6 +252,14 @@ def _is_number(value: Any) -> bool:
         return False
     array = np.asarray(value)
     return array.ndim == 0 and array.dtype.kind in "fiub"
+
+
+def _counts_batches(model: Any) -> bool:
+    """Whether every batch is a step of the optimizer: none is left out or added to the next."""
+    optimizer = getattr(model, "optimizer", None)
+    every = not getattr(optimizer, "gradient_accumulation_steps", None)
+    own = type(model).train_step is not keras.Model.train_step
+    return optimizer is not None and every and not own and not hasattr(optimizer, "inner_optimizer")
 
 
 def _loss_name(model: Any) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keras picks its backend when it is first imported; `test_keras_on_torch.py` runs this folder on torch."""
+"""Keras picks its backend when imported; `test_keras_on_all.py` runs this folder on torch and JAX."""
 
 import os
 

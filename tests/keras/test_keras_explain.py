@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Keras model as a function of its inputs; on torch by `test_keras_on_torch.py`."""
+"""A Keras model as a function of its inputs; on torch and JAX by `test_keras_on_all.py`."""
 
 import keras
 import numpy as np
@@ -90,12 +90,6 @@ def test_tokens_are_explained_at_their_embeddings():
     assert np.abs(heat).min(axis=1).max() > 0
 
 
-def test_guided_backpropagation_says_that_it_is_not_there():
-    observer, _ = observe(functional(), *pictures(4))
-    with pytest.raises(ValueError, match="not available for Keras"), observer.explaining(guided=True):
-        pass
-
-
 def test_shuffled_weights_are_put_back_bit_by_bit():
     model = functional()
     before = [keras.ops.convert_to_numpy(v).copy() for v in model.variables]
@@ -125,13 +119,11 @@ def test_training_is_bit_identical_with_every_method_and_trust(tmp_path):
     for a, b in zip(ours, bare, strict=True):
         np.testing.assert_array_equal(a, b)
     log = read_log(tmp_path)
-    torch_only = {"guided_backprop", "gradient_rollout", "neuron_conductance"}
-    status = next(record for tag, entries in log.items() if tag == "status" for _, record in entries[-1:])
-    reasons = {one.name.removeprefix("explanations/"): one.reason for one in status.signals}
-    for method in torch_only - {"guided_backprop"}:
-        assert "PyTorch models only" in reasons[method]
-    for method in set(METHODS) - torch_only - {"attention_rollout"}:
+    for method in set(METHODS) - {"attention_rollout", "gradient_rollout"}:
         tags = [tag for tag in log if tag.startswith(f"attribution/{method}/")]
         assert tags, method
         assert np.isfinite(log[tags[0]][-1][1].heat).all()
+    status = next(record for tag, entries in log.items() if tag == "status" for _, record in entries[-1:])
+    reasons = {one.name.removeprefix("explanations/"): one.reason for one in status.signals}
+    assert "no keras.layers.MultiHeadAttention" in reasons["gradient_rollout"]
     assert any(tag.startswith("trust/grad_cam/") for tag in log)

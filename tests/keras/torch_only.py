@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What only the torch backend has: gradients left lying, module modes. Run by `test_keras_on_torch.py`."""
+"""What only the torch backend has: gradients left lying, module modes. Run by `test_keras_on_all.py`."""
 
 import keras
 import numpy as np

@@ -116,8 +116,11 @@ class Explainer(Protocol):
     inputs: np.ndarray
     #: Whether `inputs` are embeddings.
     embedded: bool
-    #: Whether there is a ReLU whose gradient a guided pass can clip.
-    has_relu: bool
+
+    @property
+    def has_relu(self) -> bool:
+        """Whether a guided pass came through a ReLU whose gradient it could clip."""
+        ...
 
     def outputs(self, inputs: np.ndarray) -> np.ndarray:
         """Outputs [n, …] for other values of `inputs`."""

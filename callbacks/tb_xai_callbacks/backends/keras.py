@@ -18,10 +18,12 @@ import numpy as np
 
 from tb_xai_callbacks.backends import Capture, CaptureRequest, Layout, Pending, Reduction
 from tb_xai_callbacks.backends import keras_statistics as statistics
+from tb_xai_callbacks.backends.keras_axes import Axes, four_axes
 from tb_xai_callbacks.backends.keras_engine import Pull, engine_for, to_numpy
-from tb_xai_callbacks.backends.keras_explain import NOT_GUIDED, KerasExplainer, shuffled_weights
+from tb_xai_callbacks.backends.keras_explain import KerasExplainer, shuffled_weights
 from tb_xai_callbacks.backends.keras_facts import loss_facts, optimizer_facts
-from tb_xai_callbacks.backends.keras_forward import ProbePass, ProbeRunner, logits_of
+from tb_xai_callbacks.backends.keras_forward import ProbePass, ProbeRunner
+from tb_xai_callbacks.backends.keras_guided import guided_relus
 from tb_xai_callbacks.backends.keras_layout import ModelMap, read_calls, without_probe
 from tb_xai_callbacks.backends.keras_taps import named_layers
 from tb_xai_callbacks.measure.outcome import LossFacts
@@ -36,7 +38,7 @@ NO_PROBE = (
 
 
 class KerasObserver:
-    """A Keras model on TensorFlow or torch; fulfils `backends.Observer`.
+    """A Keras model on TensorFlow, torch or JAX; fulfils `backends.Observer`.
 
     Args:
         model: built; compiled if gradients are wanted.
@@ -91,9 +93,7 @@ class KerasObserver:
         self._runner.layers = layers[1:]
         everything = [named.name for named in layers[1:]]
         with self._runner.quietly():
-            passed, _ = self.engine.differentiate(
-                lambda _: self._runner.forward(lambda tensor: tensor, everything, loss=True), []
-            )
+            passed = self.engine.run(lambda watch: self._runner.forward(watch, everything, loss=True))
         found = read_calls(layers, passed.calls, passed.output, self._model)
         return _explainable(found, self._runner.output_reason)
 
@@ -119,9 +119,9 @@ class KerasObserver:
         return Capture(
             outputs=outputs,
             choice=choice,
-            activations={name: self._as_map(name, passed.tensors[name]) for name in request.layers},
+            activations={name: self._axes.as_map(name, passed.tensors[name]) for name in request.layers},
             gradients=gradients,
-            attention={name: _four_axes(to_numpy(scores)) for name, scores in passed.scores.items()},
+            attention={name: four_axes(scores) for name, scores in passed.scores.items()},
             statistics=reductions,
         )
 
@@ -134,20 +134,13 @@ class KerasObserver:
     @contextmanager
     def explaining(self, guided: bool = False, randomised: bool = False) -> Iterator[KerasExplainer]:
         """See `Observer.explaining`."""
-        if guided:
-            raise ValueError(NOT_GUIDED)
         if self._probe is None:
             raise ValueError(self._no_probe)
         shuffle = shuffled_weights(self._known.variables) if randomised else nullcontext()
-        with self._runner.quietly(), shuffle:
+        clip = guided_relus() if guided else nullcontext()
+        with self._runner.quietly(), shuffle, clip as relus:
             yield KerasExplainer(
-                self.engine,
-                self._runner,
-                self._runner.layers,
-                self._probe.inputs,
-                self._outputs,
-                self._as_map,
-                self._as_cotangent,
+                self.engine, self._runner, self._runner.layers, self._probe.inputs, self._axes, relus
             )
 
     @cached_property
@@ -157,6 +150,7 @@ class KerasObserver:
 
     def optimizer_facts(self) -> tuple[str, dict[str, float]]:
         """The optimizer's name and its options now."""
+        self.engine.settle(self._model)
         return optimizer_facts(self._model)
 
     def numbers(self, values: Sequence[Any]) -> Callable[[], np.ndarray]:
@@ -166,6 +160,7 @@ class KerasObserver:
 
     def parameters(self) -> Pending:
         """Statistics of the weights now, with the last known update ratio if no step came after it."""
+        self.engine.settle(self._model)
         weights = [to_numpy(variable) for variable in self._known.variables]
         ratios = np.full(len(weights), np.nan, dtype=np.float32)
         if self._ratios is not None and self._ratios[0] == self._iterations():
@@ -174,6 +169,7 @@ class KerasObserver:
 
     def arm(self) -> None:
         """Keep the weights before the next step, for its update ratio."""
+        self.engine.settle(self._model)
         pairs = zip(self._known.layout.table.parameters, self._known.variables, strict=True)
         wanted = "weights" in self._signals
         self._before = [to_numpy(v) if wanted and p.in_optimizer else None for p, v in pairs]
@@ -189,6 +185,7 @@ class KerasObserver:
         if self._before is None:
             return None
         before, self._before = self._before, None
+        self.engine.settle(self._model)
         found: list[Pending | None] = []
         if "weights" in self._signals:
             found.append(self._updated_weights(before))
@@ -204,11 +201,15 @@ class KerasObserver:
 
     # ---- from tensors to arrays
 
+    @cached_property
+    def _axes(self) -> Axes:
+        return Axes(self._known.channels_last, self._known.output)
+
     def _outputs(self, passed: ProbePass) -> np.ndarray:
-        """The logits, classes on axis 1 if they are pictures; nothing if it is not known which output."""
+        """The logits; nothing if it is not known which output."""
         if passed.output is None:
             return np.zeros((self._size(), 0), dtype=np.float32)
-        return _channels_first(to_numpy(passed.logits).astype(np.float32), self._output_is_channels_last())
+        return self._axes.as_outputs(passed.logits)
 
     def _explained(
         self, passed: ProbePass, pull: Pull, choice: Selection, layers: Sequence[str]
@@ -216,22 +217,14 @@ class KerasObserver:
         """Gradients of the chosen scores at the layers: one vector-Jacobian product for all."""
         if passed.output is None:
             raise ValueError(self._runner.output_reason)
-        cotangent = self._as_cotangent(choice.cotangent)
+        cotangent = self._axes.as_cotangent(choice.cotangent)
         found = pull(passed.logits, [passed.tensors[name] for name in layers], cotangent)
         maps = {}
         for name, gradient in zip(layers, found, strict=True):
             # No path from the layer to the score is a gradient of zero.
             tensor = keras.ops.zeros_like(passed.tensors[name]) if gradient is None else gradient
-            maps[name] = self._as_map(name, tensor)
+            maps[name] = self._axes.as_map(name, tensor)
         return maps
-
-    def _as_cotangent(self, cotangent: np.ndarray) -> np.ndarray:
-        """From the layout of `_outputs` back to the model's."""
-        last = self._output_is_channels_last() and cotangent.ndim == 4
-        return cotangent.transpose(0, 2, 3, 1) if last else cotangent
-
-    def _as_map(self, name: str, tensor: Any) -> np.ndarray:
-        return _channels_first(to_numpy(tensor).astype(np.float32), name in self._known.channels_last)
 
     def _reductions(self, passed: ProbePass, pull: Pull, variables: Sequence[tuple[int, Any]]) -> Pending:
         """Everything is copied now, because training goes on; it is reduced on the sink's thread."""
@@ -259,7 +252,7 @@ class KerasObserver:
         """
         if passed.loss is None:
             return {}, []
-        sources = [logits_of(passed.tensors[name]) for name in names]
+        sources = [passed.layer_logits[name] for name in names]
         sources += [self.engine.variable_source(variable) for _, variable in variables]
         found = [_unscaled(gradient, passed.loss_scale) for gradient in pull(passed.loss, sources, None)]
         at_layers = {n: g for n, g in zip(names, found[: len(names)], strict=True) if g is not None}
@@ -288,9 +281,6 @@ class KerasObserver:
     def _size(self) -> int:
         return self._probe.size if self._probe is not None else 0
 
-    def _output_is_channels_last(self) -> bool:
-        return self._known.output in self._known.channels_last
-
     def _trainable(self) -> list[tuple[int, Any]]:
         """(row, variable) of the weights that training updates."""
         parameters = self._known.layout.table.parameters
@@ -310,15 +300,3 @@ def _explainable(found: ModelMap, output_reason: str) -> ModelMap:
 
 def _unscaled(gradient: Any | None, scale: float) -> np.ndarray | None:
     return None if gradient is None else to_numpy(gradient) / np.float32(scale)
-
-
-def _channels_first(array: np.ndarray, channels_last: bool) -> np.ndarray:
-    """[n h w c] -> [n c h w]; other arrays as they are."""
-    return array.transpose(0, 3, 1, 2) if channels_last and array.ndim == 4 else array
-
-
-def _four_axes(scores: np.ndarray) -> np.ndarray:
-    """Attention over several axes [n, heads, q…, k…] -> [n, heads, queries, keys]."""
-    half = (scores.ndim - 2) // 2
-    queries = int(np.prod(scores.shape[2 : 2 + half]))
-    return scores.reshape(*scores.shape[:2], queries, -1)

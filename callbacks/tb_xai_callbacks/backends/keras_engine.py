@@ -15,6 +15,16 @@ from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 
 #: Marks a tensor as one to differentiate with respect to; the tensor it returns goes on in its place.
 Watch = Callable[[Any], Any]
+
+
+class Outcome(Protocol):
+    """What a forward pass returns."""
+
+    def targets(self) -> Sequence[Any]:
+        """The tensors that can be differentiated, in the same order in every run; None for one not there."""
+        ...
+
+
 #: Runs the model, marking tensors on the way.
 Forward = Callable[[Watch], Any]
 #: (target, sources, cotangent or None for a scalar) -> the gradient at each source, None where none.
@@ -22,7 +32,7 @@ Pull = Callable[[Any, Sequence[Any], "np.ndarray | None"], list[Any]]
 
 
 #: The backends of Keras that have an engine.
-BACKENDS = ("tensorflow", "torch")
+BACKENDS = ("tensorflow", "torch", "jax")
 
 
 class Engine(Protocol):
@@ -36,8 +46,20 @@ class Engine(Protocol):
         """The framework and its version, e.g. "tensorflow 2.21.0"."""
         ...
 
+    def run(self, forward: Forward) -> Any:
+        """Run `forward` once with nothing recorded; whatever it returns."""
+        ...
+
     def differentiate(self, forward: Forward, variables: Sequence[Any]) -> tuple[Any, Pull]:
         """Run `forward` once, recording; variables are Keras variables that can be sources as well."""
+        ...
+
+    def logits_of(self, tensor: Any) -> Any:
+        """What a softmax or sigmoid was applied to, where Keras notes it; else the tensor itself."""
+        ...
+
+    def settle(self, model: Any) -> None:
+        """Make sure that the model's variables hold their values as they are now."""
         ...
 
     def variable_source(self, variable: Any) -> Any:
@@ -57,7 +79,7 @@ def engine_for(backend: str) -> Engine:
     """The engine of a Keras backend.
 
     Raises:
-        ValueError: for a backend that cannot be observed yet, saying which can.
+        ValueError: for a backend that cannot be observed, saying which can.
     """
     if backend == "tensorflow":
         from tb_xai_callbacks.backends.tensorflow import TensorFlowEngine
@@ -67,15 +89,24 @@ def engine_for(backend: str) -> Engine:
         from tb_xai_callbacks.backends.keras_torch import TorchEngine
 
         return TorchEngine()
+    if backend == "jax":
+        from tb_xai_callbacks.backends.jax import JaxEngine
+
+        return JaxEngine()
     raise ValueError(unsupported(backend))
 
 
 def unsupported(backend: str) -> str:
     """A sentence about a Keras backend that is not in `BACKENDS`."""
     return (
-        f"Keras runs on {backend}, which cannot be observed yet; "
-        "it can with KERAS_BACKEND=tensorflow or KERAS_BACKEND=torch"
+        f"Keras runs on {backend}, which cannot be observed: it has no gradients; "
+        "it can with KERAS_BACKEND=tensorflow, torch or jax"
     )
+
+
+def noted_logits(tensor: Any) -> Any:
+    """What Keras noted on the result of a softmax or sigmoid; else the tensor itself."""
+    return getattr(tensor, "_keras_logits", tensor)
 
 
 def to_numpy(tensor: Any) -> np.ndarray:

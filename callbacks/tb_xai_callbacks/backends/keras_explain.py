@@ -3,27 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
 from tb_xai_callbacks.backends import Pulled
-from tb_xai_callbacks.backends.keras_engine import Engine, to_numpy
-from tb_xai_callbacks.backends.keras_forward import ProbePass, ProbeRunner, model_inputs
+from tb_xai_callbacks.backends.keras_axes import Axes, four_axes
+from tb_xai_callbacks.backends.keras_engine import Engine, Forward, to_numpy
+from tb_xai_callbacks.backends.keras_forward import ProbeRunner, model_inputs
+from tb_xai_callbacks.backends.keras_guided import ReluCalls
 from tb_xai_callbacks.backends.keras_taps import NamedLayer
 from tb_xai_callbacks.probe_set import arrays_of
 
 #: So that the same network is shuffled alike at every step.
 SHUFFLE_SEED = 0
-NOT_GUIDED = (
-    "guided backpropagation is not available for Keras models: their ReLUs cannot be clipped from outside"
-)
-
-
-TORCH_ONLY = "{} is there for PyTorch models only; leave it out of methods"
 
 
 class KerasExplainer:
@@ -34,15 +31,12 @@ class KerasExplainer:
         runner: runs the model.
         layers: all of the model's, for the embedding of tokens.
         inputs: the probe's, structured as the model takes them; the first array is explained.
-        as_outputs: from a pass to the outputs [n, …], classes on axis 1 if they are pictures.
-        as_map: name, tensor -> array, channels first.
-        as_cotangent: back from the layout of `as_outputs` to the model's.
+        axes: the model's.
+        relus: counts the calls of ReLUs where the pass is guided; None where it is not.
 
     Raises:
         ValueError: if the inputs are whole numbers and no embedding takes them.
     """
-
-    has_relu = False
 
     def __init__(
         self,
@@ -50,15 +44,13 @@ class KerasExplainer:
         runner: ProbeRunner,
         layers: Sequence[NamedLayer],
         inputs: Any,
-        as_outputs: Callable[[ProbePass], np.ndarray],
-        as_map: Callable[[str, Any], np.ndarray],
-        as_cotangent: Callable[[np.ndarray], np.ndarray],
+        axes: Axes,
+        relus: ReluCalls | None = None,
     ) -> None:
         self._engine = engine
         self._runner = runner
-        self._as_outputs = as_outputs
-        self._as_map = as_map
-        self._as_cotangent = as_cotangent
+        self._axes = axes
+        self._relus = relus
         main = arrays_of(model_inputs(inputs))[0]
         self.embedded = main.dtype.kind in "iu" and main.ndim == 2
         self._embedding: Any = None
@@ -66,43 +58,67 @@ class KerasExplainer:
             main = self._embed(layers, main)
         self.inputs = main if main.dtype.kind == "f" else main.astype(keras.config.floatx())
 
-    def pull_unit(self, inputs: np.ndarray, layer: str, unit: np.ndarray) -> np.ndarray:
-        """See `Explainer.pull_unit`; there is none."""
-        raise ValueError(TORCH_ONLY.format("neuron_conductance"))
-
-    def attend(self, cotangent: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """See `Explainer.attend`; there is none."""
-        raise ValueError(TORCH_ONLY.format("gradient_rollout"))
+    @property
+    def has_relu(self) -> bool:
+        """Whether a guided pass came through a ReLU."""
+        return self._relus is not None and self._relus.count > 0
 
     def outputs(self, inputs: np.ndarray) -> np.ndarray:
         """See `Explainer.outputs`."""
-        passed = self._runner.forward(lambda tensor: tensor, (), start=inputs, embedding=self._embedding)
-        return self._as_outputs(passed)
+        return self._axes.as_outputs(self._engine.run(self._forward(inputs)).logits)
 
     def pull(self, inputs: np.ndarray, cotangent: np.ndarray, layers: Sequence[str] = ()) -> Pulled:
         """See `Explainer.pull`."""
-        passed, pull = self._engine.differentiate(
-            lambda watch: self._runner.forward(watch, layers, start=inputs, embedding=self._embedding), []
-        )
+        passed, pull = self._engine.differentiate(self._forward(inputs, layers), [])
         sources = [passed.start, *(passed.tensors[name] for name in layers)]
-        found = pull(passed.logits, sources, self._as_cotangent(cotangent))
-        gradients = [keras.ops.zeros_like(s) if g is None else g for s, g in zip(sources, found, strict=True)]
+        found = _reached(sources, pull(passed.logits, sources, self._axes.as_cotangent(cotangent)))
         return Pulled(
-            to_numpy(gradients[0]).astype(np.float32),
-            {name: self._as_map(name, passed.tensors[name]) for name in layers},
-            {name: self._as_map(name, g) for name, g in zip(layers, gradients[1:], strict=True)},
+            to_numpy(found[0]).astype(np.float32),
+            {name: self._axes.as_map(name, passed.tensors[name]) for name in layers},
+            {name: self._axes.as_map(name, g) for name, g in zip(layers, found[1:], strict=True)},
         )
+
+    def pull_unit(self, inputs: np.ndarray, layer: str, unit: np.ndarray) -> np.ndarray:
+        """See `Explainer.pull_unit`."""
+        passed, pull = self._engine.differentiate(self._forward(inputs, [layer]), [])
+        tensor = passed.tensors[layer]
+        one = np.zeros(self._axes.as_map(layer, tensor).shape, np.float32)
+        one.reshape(len(one), -1)[np.arange(len(one)), unit] = 1
+        found = pull(tensor, [passed.start], self._axes.as_tensor(layer, one))
+        return to_numpy(_reached([passed.start], found)[0]).astype(np.float32)
+
+    def attend(self, cotangent: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """See `Explainer.attend`."""
+        passed, pull = self._engine.differentiate(
+            lambda watch: self._runner.forward(watch, (), attention=True), []
+        )
+        if not passed.scores:
+            raise ValueError("the model has no keras.layers.MultiHeadAttention whose gradient could be taken")
+        scores = list(passed.scores.values())
+        slopes = _reached(scores, pull(passed.logits, scores, self._axes.as_cotangent(cotangent)))
+        return (
+            {name: four_axes(tensor) for name, tensor in passed.scores.items()},
+            {name: four_axes(slope) for name, slope in zip(passed.scores, slopes, strict=True)},
+        )
+
+    def _forward(self, inputs: np.ndarray, layers: Sequence[str] = ()) -> Forward:
+        return lambda watch: self._runner.forward(watch, layers, start=inputs, embedding=self._embedding)
 
     def _embed(self, layers: Sequence[NamedLayer], tokens: np.ndarray) -> np.ndarray:
         """The embeddings [n t e] of the tokens; they take the place of the inputs from here on."""
         for named in layers:
             if isinstance(named.layer, keras.layers.Embedding):
-                passed = self._runner.forward(lambda tensor: tensor, [named.name])
+                passed = self._engine.run(partial(self._runner.forward, wanted=[named.name]))
                 found = passed.tensors.get(named.name)
                 if found is not None and tuple(found.shape[:2]) == tokens.shape:
                     self._embedding = named.layer
                     return to_numpy(found)
         raise ValueError("the inputs are whole numbers [n, tokens], but no Embedding takes them as they are")
+
+
+def _reached(sources: Sequence[Any], gradients: Sequence[Any]) -> list[Any]:
+    """Gradients, zero where no path leads from the source to what was differentiated."""
+    return [keras.ops.zeros_like(s) if g is None else g for s, g in zip(sources, gradients, strict=True)]
 
 
 @contextmanager

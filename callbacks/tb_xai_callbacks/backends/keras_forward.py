@@ -31,26 +31,23 @@ from tb_xai_callbacks.probe_set import map_arrays, with_first
 class ProbePass:
     """One forward pass: the output to explain (None: not said which), the loss, what the taps caught.
 
-    `start` is the input or embedding that stood in for the probe's, where there was one.
+    `start` is the input or embedding that stood in for the probe's, where there was one. `logits` and
+    `layer_logits` are the output and the layers' outputs before a softmax or sigmoid, where there is one.
     """
 
     start: Any = None
     output: Any = None
+    logits: Any = None
     loss: Any = None
     loss_scale: float = 1.0
     calls: list[Call] = field(default_factory=list)
     tensors: dict[str, Any] = field(default_factory=dict)
+    layer_logits: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def logits(self) -> Any:
-        """The output before its softmax or sigmoid, where there is one."""
-        return logits_of(self.output)
-
-
-def logits_of(tensor: Any) -> Any:
-    """What a softmax or sigmoid was applied to, which Keras notes on its result; else the tensor itself."""
-    return getattr(tensor, "_keras_logits", tensor)
+    def targets(self) -> list[Any]:
+        """See `keras_engine.Outcome`."""
+        return [self.logits, self.loss, *self.tensors.values()]
 
 
 def is_built(model: Any) -> bool:
@@ -100,6 +97,7 @@ class ProbeRunner:
     @contextmanager
     def quietly(self) -> Iterator[None]:
         """Whatever runs in the block leaves the model, its metrics and all RNGs as they were."""
+        self._engine.settle(self.model)
         with untouched(self._engine, self.model, list(self.model._flatten_layers())):
             yield
 
@@ -129,6 +127,7 @@ class ProbeRunner:
                 stack.enter_context(shadowed(*shadow))
             outputs = self._call(inputs)
         passed.output = self._selected(outputs)
+        passed.logits = self._engine.logits_of(passed.output)
         if loss and not self.loss_reason:
             passed.loss_scale = self.loss_scale()
             passed.loss = self._loss(inputs, outputs, passed.loss_scale)
@@ -155,13 +154,18 @@ class ProbeRunner:
             watched = watch(tensor)
             passed.calls.append(Call(named, inputs, watched))
             passed.tensors[named.name] = watched
+            passed.layer_logits[named.name] = self._engine.logits_of(watched)
             return replace_first(output, tensor, watched)
+
+        def on_scores(name: str, scores: Any) -> Any:
+            passed.scores[name] = watch(scores)
+            return passed.scores[name]
 
         tapped = [named for named in self.layers if named.name in wanted]
         shadows = [(named.layer, "call", tapped_call(named, on_call)) for named in tapped]
         if attention:
             sources = [named for named in self.layers if isinstance(named.layer, ATTENTION_TYPES)]
-            shadows += attention_shadows(sources, passed.scores.__setitem__)
+            shadows += attention_shadows(sources, on_scores)
         return shadows
 
     def _call(self, inputs: Any) -> Any:
@@ -185,8 +189,16 @@ class ProbeRunner:
         )
         return None
 
+    def _has_no_loss(self) -> bool:
+        """Whether there is nothing to compute; JAX's trainer would make that a loss of zero."""
+        own = type(self.model).compute_loss is not keras.Model.compute_loss
+        return not own and getattr(self.model, "loss", None) is None and not self.model.losses
+
     def _loss(self, inputs: Any, outputs: Any, scale: float) -> Any | None:
         """The compiled loss on the probe; if that cannot be computed, the reason is kept instead."""
+        if self._has_no_loss():
+            self.loss_reason = "the model is compiled without a loss"
+            return None
         arguments = {"x": inputs, "y": self._truth, "y_pred": outputs, "sample_weight": None}
         try:
             if "training" in inspect.signature(self.model.compute_loss).parameters:

@@ -114,7 +114,11 @@ def tapped_call(named: NamedLayer, on_call: OnCall) -> Callable[..., Any]:
     return call
 
 
-def scored_attention(named: NamedLayer, on_scores: Callable[[str, Any], None]) -> Callable[..., Any]:
+#: Called with a layer's name and its attention probabilities; what it returns goes on.
+OnScores = Callable[[str, Any], Any]
+
+
+def open_attention(named: NamedLayer) -> Callable[..., Any]:
     """The layer's `_compute_attention` with the probabilities asked for; every argument is passed through.
 
     Dropping one would change what the model computes: `use_causal_mask` is how Keras says "causal" when
@@ -130,20 +134,28 @@ def scored_attention(named: NamedLayer, on_scores: Callable[[str, Any], None]) -
         if "return_attention_scores" in signature.parameters:
             bound.arguments["return_attention_scores"] = True
         with shadowed(named.layer, "_return_attention_scores", True):
-            output, scores = original(*bound.args, **bound.kwargs)
-        on_scores(named.name, scores)
-        return output, scores
+            return original(*bound.args, **bound.kwargs)
 
     return compute
 
 
-def attention_shadows(
-    layers: Sequence[NamedLayer], on_scores: Callable[[str, Any], None]
-) -> list[tuple[Any, str, Any]]:
+def tapped_softmax(named: NamedLayer, on_scores: OnScores) -> Callable[..., Any]:
+    """The layer's softmax of its scores, telling `on_scores` the probabilities before the values see them."""
+    original = named.layer._masked_softmax
+
+    @functools.wraps(original)
+    def softmax(*args: Any, **kwargs: Any) -> Any:
+        return on_scores(named.name, original(*args, **kwargs))
+
+    return softmax
+
+
+def attention_shadows(layers: Sequence[NamedLayer], on_scores: OnScores) -> list[tuple[Any, str, Any]]:
     """(owner, attribute, value) to shadow so that attention layers compute their probabilities openly."""
     shadows: list[tuple[Any, str, Any]] = []
     for named in layers:
-        shadows.append((named.layer, "_compute_attention", scored_attention(named, on_scores)))
+        shadows.append((named.layer, "_compute_attention", open_attention(named)))
+        shadows.append((named.layer, "_masked_softmax", tapped_softmax(named, on_scores)))
         shadows.append((named.layer, "_flash_attention", False))
     return shadows
 

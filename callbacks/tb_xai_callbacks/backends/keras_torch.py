@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tb_xai_callbacks.backends.keras_engine import Forward, Pull
+from tb_xai_callbacks.backends.keras_engine import Forward, Outcome, Pull, noted_logits
 
 
 class TorchEngine:
@@ -23,7 +23,12 @@ class TorchEngine:
         """Torch's version."""
         return f"torch {torch.__version__}"
 
-    def differentiate(self, forward: Forward, variables: Sequence[Any]) -> tuple[Any, Pull]:
+    def run(self, forward: Forward) -> Any:
+        """Run `forward` without autograd."""
+        with torch.inference_mode(False), torch.no_grad():
+            return forward(lambda tensor: tensor)
+
+    def differentiate(self, forward: Forward, variables: Sequence[Any]) -> tuple[Outcome, Pull]:
         """Run `forward` with autograd on. Weights record anyway; outputs of frozen layers are made to."""
         with torch.inference_mode(False), torch.enable_grad():
             outcome = forward(_watch)
@@ -38,6 +43,13 @@ class TorchEngine:
             return [by_id.get(id(source)) for source in sources]
 
         return outcome, pull
+
+    def logits_of(self, tensor: Any) -> Any:
+        """What Keras notes on the tensor."""
+        return noted_logits(tensor)
+
+    def settle(self, model: Any) -> None:
+        """The variables always hold their values here."""
 
     def variable_source(self, variable: Any) -> Any:
         """The torch Parameter."""

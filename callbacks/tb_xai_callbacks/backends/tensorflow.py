@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tb_xai_callbacks.backends.keras_engine import Forward, Pull
+from tb_xai_callbacks.backends.keras_engine import Forward, Outcome, Pull, noted_logits
 
 
 class TensorFlowEngine:
@@ -23,7 +23,11 @@ class TensorFlowEngine:
         """TensorFlow's version."""
         return f"tensorflow {tf.__version__}"
 
-    def differentiate(self, forward: Forward, variables: Sequence[Any]) -> tuple[Any, Pull]:
+    def run(self, forward: Forward) -> Any:
+        """Run `forward` without a tape."""
+        return forward(lambda tensor: tensor)
+
+    def differentiate(self, forward: Forward, variables: Sequence[Any]) -> tuple[Outcome, Pull]:
         """Run `forward` under a tape; only what is watched is recorded, so earlier layers cost nothing."""
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             for variable in variables:
@@ -43,6 +47,13 @@ class TensorFlowEngine:
             return [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
 
         return outcome, pull
+
+    def logits_of(self, tensor: Any) -> Any:
+        """What Keras notes on the tensor."""
+        return noted_logits(tensor)
+
+    def settle(self, model: Any) -> None:
+        """The variables always hold their values here."""
 
     def variable_source(self, variable: Any) -> Any:
         """The tf.Variable."""
