@@ -12,16 +12,17 @@ TORCH = ["torch>=2.4", *FAST]
 LIGHTNING = [*TORCH, "lightning>=2.4"]
 KERAS = ["keras>=3.5", *FAST]
 TRANSFORMERS = [*TORCH, "transformers>=5.0", "accelerate>=1.1"]
+ATTRIBUTION = ["captum>=0.7", "scikit-learn>=1.3", "shap>=0.46"]
 DEMO = [*TORCH, "scikit-learn>=1.3"]
 DEV = [
     *LIGHTNING,
     *KERAS,
     *TRANSFORMERS,
     *DEMO,
+    *ATTRIBUTION,
     "tensorflow-cpu>=2.18",
     "jax>=0.6",
     "tf-keras-vis==0.8.7",
-    "captum>=0.8",
     "scipy",
     "torchcam==0.5.0; python_version >= '3.11'",
     "grpcio-tools==1.75.1",
@@ -69,6 +70,7 @@ setup(
         "lightning": LIGHTNING,
         "keras": KERAS,
         "transformers": TRANSFORMERS,
+        "attribution": ATTRIBUTION,
         "fast": FAST,
         "demo": DEMO,
         "dev": DEV,

@@ -18,6 +18,7 @@ METHODS = (
     "grad_cam", "grad_cam_plus_plus", "hires_cam", "layer_cam", "xgrad_cam", "eigen_cam", "score_cam",
     "layer_conductance", "saliency", "input_x_gradient", "smooth_grad", "integrated_gradients",
     "guided_backprop", "occlusion", "attention_rollout", "gradient_rollout", "neuron_conductance",
+    "deep_lift", "lrp", "feature_ablation", "kernel_shap", "lime",
 )  # fmt: skip
 
 

@@ -21,6 +21,11 @@ const METHODS: Record<string, readonly [string, string]> = {
   neuron_conductance: ['Neuron conductance', 'Which inputs act on the score through the one unit of this layer that carries most of it.'],
   guided_backprop: ['Guided backprop', 'Gradient with negative parts cut off on the way back.'],
   guided_grad_cam: ['Guided Grad-CAM', 'Guided backprop times Grad-CAM.'],
+  deep_lift: ['DeepLIFT', 'Differences from a blank input, carried back through the layers: the values add up to the score’s change. By Captum.'],
+  lrp: ['LRP', 'The score, handed back from layer to layer to those that made it (ε-rule). By Captum.'],
+  feature_ablation: ['Feature ablation', 'What the score loses without this block of the input. By Captum.'],
+  kernel_shap: ['KernelSHAP', 'Shapley values of blocks of the input, from sampled coalitions: they add up to the score’s change. By Captum or shap.'],
+  lime: ['LIME', 'A sparse linear model of the score near this input, by blocks. By Captum.'],
   occlusion: ['Occlusion', 'How much the class score falls when this part of the input is covered.'],
 };
 

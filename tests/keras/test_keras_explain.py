@@ -10,7 +10,7 @@ from keras_models import FORMS, functional, observe, pictures, read_log
 from tb_xai_callbacks.keras import ExplainCallback
 from tb_xai_callbacks.measure.targets import select
 from tb_xai_callbacks.options import METHODS
-from tb_xai_callbacks.probes.methods import Question, map_of
+from tb_xai_callbacks.probes.methods import DELEGATED, Question, map_of
 
 LOSS = "sparse_categorical_crossentropy"
 
@@ -119,11 +119,12 @@ def test_training_is_bit_identical_with_every_method_and_trust(tmp_path):
     for a, b in zip(ours, bare, strict=True):
         np.testing.assert_array_equal(a, b)
     log = read_log(tmp_path)
-    for method in set(METHODS) - {"attention_rollout", "gradient_rollout"}:
+    for method in set(METHODS) - {"attention_rollout", "gradient_rollout", *DELEGATED}:
         tags = [tag for tag in log if tag.startswith(f"attribution/{method}/")]
         assert tags, method
         assert np.isfinite(log[tags[0]][-1][1].heat).all()
     status = next(record for tag, entries in log.items() if tag == "status" for _, record in entries[-1:])
     reasons = {one.name.removeprefix("explanations/"): one.reason for one in status.signals}
     assert "no keras.layers.MultiHeadAttention" in reasons["gradient_rollout"]
+    assert all("PyTorch models only" in reasons[name] for name in set(DELEGATED) - {"kernel_shap"})
     assert any(tag.startswith("trust/grad_cam/") for tag in log)

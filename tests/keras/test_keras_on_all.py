@@ -16,6 +16,7 @@ SHARED = (
     "test_keras_untouched.py",
     "test_keras_explain.py",
     "test_keras_oracles.py",
+    "test_keras_shap.py",
 )
 
 

@@ -145,6 +145,18 @@ class Explainer(Protocol):
         """
         ...
 
+    def delegate(
+        self, method: str, inputs: np.ndarray, cotangent: np.ndarray, groups: np.ndarray
+    ) -> np.ndarray:
+        """Attributions [n …] at the inputs by a library: deep_lift, lrp, feature_ablation, kernel_shap, lime.
+
+        `groups` [...] numbers the parts of one input that are taken away together.
+
+        Raises:
+            ValueError: if the library is not there, or has nothing true to say about this model.
+        """
+        ...
+
 
 class Observer(Protocol):
     """A model as the recorder sees it. Nothing it does changes the training that it watches."""

@@ -16,11 +16,14 @@ from tb_xai_callbacks.backends.keras_axes import Axes, four_axes
 from tb_xai_callbacks.backends.keras_engine import Engine, Forward, to_numpy
 from tb_xai_callbacks.backends.keras_forward import ProbeRunner, model_inputs
 from tb_xai_callbacks.backends.keras_guided import ReluCalls
+from tb_xai_callbacks.backends.keras_shap import kernel_shap
 from tb_xai_callbacks.backends.keras_taps import NamedLayer
 from tb_xai_callbacks.probe_set import arrays_of
 
 #: So that the same network is shuffled alike at every step.
 SHUFFLE_SEED = 0
+TORCH_ONLY = "Captum, which makes {}, knows PyTorch models only; leave it out of methods"
+TABLES_ONLY = "kernel_shap explains Keras models of one table [n, features], and the inputs are {}"
 
 
 class KerasExplainer:
@@ -51,7 +54,8 @@ class KerasExplainer:
         self._runner = runner
         self._axes = axes
         self._relus = relus
-        main = arrays_of(model_inputs(inputs))[0]
+        main, *others = arrays_of(model_inputs(inputs))
+        self._others = len(others)
         self.embedded = main.dtype.kind in "iu" and main.ndim == 2
         self._embedding: Any = None
         if self.embedded:
@@ -100,6 +104,22 @@ class KerasExplainer:
             {name: four_axes(tensor) for name, tensor in passed.scores.items()},
             {name: four_axes(slope) for name, slope in zip(passed.scores, slopes, strict=True)},
         )
+
+    def delegate(
+        self, method: str, inputs: np.ndarray, cotangent: np.ndarray, groups: np.ndarray
+    ) -> np.ndarray:
+        """See `Explainer.delegate`; `kernel_shap` of tables."""
+        if method != "kernel_shap":
+            raise ValueError(TORCH_ONLY.format(method))
+        if inputs.ndim != 2 or self.embedded or self._others:
+            others = f" and {self._others} more" if self._others else ""
+            raise ValueError(TABLES_ONLY.format(f"{list(inputs.shape)}{others}"))
+
+        def score_of(versions: np.ndarray, row: int) -> np.ndarray:
+            outputs = self.outputs(versions.astype(inputs.dtype)).reshape(len(versions), -1)
+            return np.asarray(outputs @ cotangent[row].ravel())
+
+        return kernel_shap(score_of, inputs)
 
     def _forward(self, inputs: np.ndarray, layers: Sequence[str] = ()) -> Forward:
         return lambda watch: self._runner.forward(watch, layers, start=inputs, embedding=self._embedding)

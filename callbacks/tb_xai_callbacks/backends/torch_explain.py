@@ -16,9 +16,10 @@ from torch.overrides import TorchFunctionMode
 from tb_xai_callbacks.backends import Pulled
 from tb_xai_callbacks.backends.torch_attention import attending_in_graph, by_heads
 from tb_xai_callbacks.backends.torch_call import call, to_device, to_numpy
+from tb_xai_callbacks.backends.torch_captum import Scored, attribute
 from tb_xai_callbacks.backends.torch_graph import pull_back
 from tb_xai_callbacks.backends.torch_layout import first_tensor
-from tb_xai_callbacks.probe_set import arrays_of, with_first
+from tb_xai_callbacks.probe_set import arrays_of, map_arrays, with_first
 
 #: So that the same network is shuffled alike at every step.
 SHUFFLE_SEED = 0
@@ -115,15 +116,30 @@ class TorchExplainer:
             {name: to_numpy(by_heads(tensor, slopes[name])) for name, tensor in weights.items()},
         )
 
+    def delegate(
+        self, method: str, inputs: np.ndarray, cotangent: np.ndarray, groups: np.ndarray
+    ) -> np.ndarray:
+        """See `Explainer.delegate`; all by Captum."""
+        start, weights = self._tensor(inputs), torch.from_numpy(cotangent).to(self._place[0]).flatten(1)
+
+        def score(versions: Tensor, rows: Tensor) -> Tensor:
+            return (self._run(versions, rows).flatten(1) * weights[rows]).sum(1)
+
+        modules = self._model.model if isinstance(self._model, Shuffled) else self._model
+        scored = Scored(modules, score, len(inputs))
+        return to_numpy(attribute(method, scored, start, torch.from_numpy(groups).to(self._place[0])))
+
     def _tensor(self, inputs: np.ndarray) -> Tensor:
         device, dtype = self._place
         return torch.from_numpy(np.ascontiguousarray(inputs)).to(device, dtype, copy=True)
 
-    def _run(self, start: Tensor) -> Tensor:
+    def _run(self, start: Tensor, rows: Tensor | None = None) -> Tensor:
+        """`start` [k …] are the probe's samples, or versions of those in `rows` [k]."""
+        fixed = self._fixed if rows is None else map_arrays(self._fixed, lambda tensor: tensor[rows])
         if self._embedding is None:
-            return self._select(call(self._model, with_first(self._fixed, start), self._settings))
+            return self._select(call(self._model, with_first(fixed, start), self._settings))
         with _hooked(self._embedding, lambda *_: start):
-            return self._select(call(self._model, self._fixed, self._settings))
+            return self._select(call(self._model, fixed, self._settings))
 
     def _embed(self, shape: tuple[int, ...]) -> np.ndarray:
         """The embeddings [n t e] of the tokens; they take the place of the inputs from here on."""

@@ -24,15 +24,18 @@ from tb_xai_callbacks.probe_set import input_kind
 INPUT = "input"
 #: Layer maps that need more than one pass.
 LAYER_METHODS = ("score_cam", "layer_conductance", "neuron_conductance")
+#: Made by libraries, which the extra `attribution` brings.
+DELEGATED = ("deep_lift", "lrp", "feature_ablation", "kernel_shap", "lime")
 INPUT_METHODS = (
     "saliency", "input_x_gradient", "smooth_grad", "integrated_gradients", "guided_backprop", "occlusion",
+    *DELEGATED,
 )  # fmt: skip
 ROLLOUTS = ("attention_rollout",)
 #: Of attention, from a pass of its own with gradients.
 GRADIENT_ROLLOUT = "gradient_rollout"
 #: Methods whose values have a sign.
 SIGNED = frozenset({"input_x_gradient", "smooth_grad", "integrated_gradients", "guided_backprop", "occlusion",
-                    "layer_conductance", "neuron_conductance"})  # fmt: skip
+                    "layer_conductance", "neuron_conductance", *DELEGATED})  # fmt: skip
 #: Everything that can be asked for.
 ALL_METHODS = (*CAMS, *LAYER_METHODS, *INPUT_METHODS, *ROLLOUTS, GRADIENT_ROLLOUT)
 
@@ -198,6 +201,28 @@ def _occlusion(question: Question, axes: Axes, inputs: np.ndarray) -> np.ndarray
     return at_inputs.occlusion(question.score, inputs, axes.positions, patch=patch, stride=patch)
 
 
+def groups_of(inputs: np.ndarray, axes: Axes) -> np.ndarray:
+    """Numbers [...] of an input's shape: at most `WINDOWS` ² blocks of positions, with all their features."""
+    shape = inputs.shape[1:]
+    most = WINDOWS if len(axes.positions) > 1 else WINDOWS**2
+    numbers = np.zeros(shape, dtype=np.int64)
+    for axis in axes.positions:
+        size = inputs.shape[axis]
+        block = np.arange(size) // ceil(size / most)
+        along = block.reshape([-1 if i == axis - 1 else 1 for i in range(len(shape))])
+        numbers = numbers * (int(block.max()) + 1) + along
+    return numbers
+
+
+def _delegated(method: str) -> Callable[[Question, Axes, np.ndarray], np.ndarray]:
+    def make(question: Question, axes: Axes, inputs: np.ndarray) -> np.ndarray:
+        groups = groups_of(inputs, axes)
+        found = question.explainer.delegate(method, inputs, question.choice.cotangent, groups)
+        return at_inputs.to_map(found, axes.features)
+
+    return make
+
+
 INPUT_MAPS: dict[str, Callable[[Question, Axes, np.ndarray], np.ndarray]] = {
     "saliency": _saliency,
     "input_x_gradient": _input_x_gradient,
@@ -205,6 +230,7 @@ INPUT_MAPS: dict[str, Callable[[Question, Axes, np.ndarray], np.ndarray]] = {
     "integrated_gradients": _integrated,
     "guided_backprop": _guided,
     "occlusion": _occlusion,
+    **{name: _delegated(name) for name in DELEGATED},
 }
 
 
