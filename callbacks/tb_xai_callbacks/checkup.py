@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from tb_xai_callbacks.backends import Observer
+from tb_xai_callbacks.measure.axes import channel_axis, input_kind
 from tb_xai_callbacks.measure.outcome import BINARY, COMPARING, LossFacts, base_loss, missed_classes, outcome
-from tb_xai_callbacks.probe_set import ProbeSet, arrays_of, input_kind
+from tb_xai_callbacks.probe_set import ProbeSet, arrays_of
 from tb_xai_plugin.records import Layer, LayerTable, Setup
 
 #: Layers that bring their input to a common scale, and how far into the network they still help.
@@ -117,10 +118,8 @@ def feature_scale(inputs: np.ndarray) -> dict[str, Any]:
     if kind == "tokens" or inputs.dtype.kind not in "fiu" or not inputs.size:
         return {}
     values = inputs.astype(np.float64)
-    axis = 1
-    if kind == "image":
-        axis = 1 if inputs.ndim == 4 and inputs.shape[1] in (1, 3, 4) else inputs.ndim - 1
-    moved = np.moveaxis(values, axis, 1) if kind == "image" and inputs.ndim == 4 else values
+    channels = channel_axis(inputs)
+    moved = values if channels is None else np.moveaxis(values, channels, 1)
     whole = kind not in ("tabular",) and inputs.ndim != 4
     features = values.reshape(-1, 1) if whole else _by_feature(moved)
     rms = np.sqrt(np.square(features).mean(axis=0))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tb_xai_callbacks.measure.axes import channel_axis, input_kind
 from tb_xai_plugin.records import Probe
 
 #: Inputs larger than this many floats are not stored as values.
@@ -98,10 +99,15 @@ class ProbeSet:
         more = self.checkup.without_labels() if self.checkup else None
         return replace(self, labels=None, checkup=more)
 
-    def record(self) -> Probe:
-        """The probe as it is stored: pictures as PNG, other inputs as values where they are small."""
+    def record(self, features_first: bool = False) -> Probe:
+        """The probe as it is stored: pictures as PNG, other inputs as values where they are small.
+
+        Series are stored as [n t c]; `features_first` says that they are given as [n c t].
+        """
         main = arrays_of(self.inputs)[0]
         kind = input_kind(main)
+        if kind == "series" and features_first:
+            main = main.transpose(0, 2, 1)
         values = None if kind == "image" or main.size > MOST_VALUES else main.astype(np.float32)
         return Probe(
             hash=self.hash,
@@ -116,21 +122,9 @@ class ProbeSet:
         )
 
 
-def input_kind(inputs: np.ndarray) -> str:
-    """What [n, …] is drawn as: image, tokens (integers [n t]), series [n t c], tabular [n f], tensor."""
-    if inputs.ndim == 4 and (inputs.shape[1] in (1, 3, 4) or inputs.shape[3] in (1, 3, 4)):
-        return "image"
-    if inputs.ndim == 3 and min(inputs.shape[1:]) > 4 and inputs.shape[1] == inputs.shape[2]:
-        return "image"
-    if inputs.ndim == 2:
-        return "tokens" if inputs.dtype.kind in "iu" else "tabular"
-    return "series" if inputs.ndim == 3 else "tensor"
-
-
 def _channels_last(images: np.ndarray) -> np.ndarray:
-    if images.ndim == 3:
-        return images[..., None]
-    return images if images.shape[3] in (1, 3, 4) else images.transpose(0, 2, 3, 1)
+    channels = channel_axis(images)
+    return images[..., None] if channels is None else np.moveaxis(images, channels, -1)
 
 
 def images_png(images: np.ndarray) -> tuple[bytes, ...]:

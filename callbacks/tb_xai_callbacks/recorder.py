@@ -259,7 +259,7 @@ class Recorder:
         grid = self._layout.auto.grid if self._layout.auto else None
         if self.probe is None:
             return [self._layout.table]
-        probe = self.probe.record()
+        probe = self.probe.record(self._layout.features_first)
         if grid and self._layout.auto:
             probe = replace(probe, patch_grid=grid, prefix_tokens=self._layout.auto.prefix_tokens)
         return [self._layout.table, probe]

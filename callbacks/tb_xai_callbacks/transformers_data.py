@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset
 
+from tb_xai_callbacks.measure.axes import input_kind
 from tb_xai_callbacks.options import Options
-from tb_xai_callbacks.probe_set import ProbeSet, arrays_of, choose_probe, input_kind
+from tb_xai_callbacks.probe_set import ProbeSet, arrays_of, choose_probe
 from tb_xai_callbacks.torch_start import numpy_of
 
 #: A probe is chosen from this many times as many samples, so that its classes can be balanced …

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tb_xai_callbacks.probe_set import arrays_of, balanced, choose_probe, images_png, input_kind
+from tb_xai_callbacks.measure.axes import input_kind
+from tb_xai_callbacks.probe_set import arrays_of, balanced, choose_probe, images_png
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(1, 20), st.integers(0, 3))

@@ -28,7 +28,7 @@ LAYOUT = Layout(
 
 class FakeExplainer:
     inputs = np.arange(18, dtype=np.float32).reshape(2, 1, 3, 3)
-    embedded, has_relu = False, True
+    embedded, has_relu, features_first = False, True, False
 
     def outputs(self, inputs):
         return np.array([[2.0, 0.0], [0.0, 1.0]], np.float32)

@@ -17,6 +17,7 @@ SHARED = (
     "test_keras_explain.py",
     "test_keras_oracles.py",
     "test_keras_shap.py",
+    "test_keras_series.py",
 )
 
 

@@ -18,8 +18,9 @@ from torch.nn import functional
 from torch_models import count_hooks, seed_all
 
 from tb_xai_callbacks.backends.torch import TorchObserver
+from tb_xai_callbacks.measure.axes import axes_of
 from tb_xai_callbacks.measure.targets import select
-from tb_xai_callbacks.probes.methods import DELEGATED, Question, axes_of, groups_of, map_of
+from tb_xai_callbacks.probes.methods import DELEGATED, Question, groups_of, map_of
 from tb_xai_callbacks.torch import watch
 from tb_xai_plugin import open_log
 
@@ -119,10 +120,8 @@ def test_blocks_of_pixels_are_taken_away_with_all_their_channels():
     [((2, 3, 28, 28), 49), ((2, 8, 8, 1), 64), ((2, 5), 5), ((2, 100), 50), ((2, 40, 3), 40)],
 )
 def test_there_are_never_too_many_groups(shape, count):
-    class Plain:
-        inputs, embedded = np.zeros(shape, np.float32), False
-
-    groups = groups_of(Plain.inputs, axes_of(Plain))
+    inputs = np.zeros(shape, np.float32)
+    groups = groups_of(inputs, axes_of(inputs))
     assert groups.shape == shape[1:]
     assert sorted(set(groups.ravel())) == list(range(count))
 

@@ -38,7 +38,8 @@ class Layout:
 
     `candidates` are all layers with a spatial output in execution order; `auto` the one that
     `target_layers="auto"` means (None: no spatial layer, `no_target_reason` says why).
-    `sigmoid_output` says that what `capture` hands over went through a sigmoid already.
+    `sigmoid_output` says that what `capture` hands over went through a sigmoid already, `features_first`
+    that inputs [n a b] are series [n c t] rather than [n t c].
     """
 
     table: LayerTable
@@ -49,6 +50,7 @@ class Layout:
     no_attention_reason: str = ""
     call_counts: dict[str, int] = field(default_factory=dict)
     sigmoid_output: bool = False
+    features_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ class Explainer(Protocol):
     inputs: np.ndarray
     #: Whether `inputs` are embeddings.
     embedded: bool
+    #: Whether inputs [n a b] are series [n c t].
+    features_first: bool
 
     @property
     def has_relu(self) -> bool:

@@ -140,7 +140,7 @@ class KerasObserver:
         clip = guided_relus() if guided else nullcontext()
         with self._runner.quietly(), shuffle, clip as relus:
             yield KerasExplainer(
-                self.engine, self._runner, self._runner.layers, self._probe.inputs, self._axes, relus
+                self.engine, self._runner, self._probe.inputs, self._axes, self.layout().features_first, relus
             )
 
     @cached_property
@@ -203,7 +203,7 @@ class KerasObserver:
 
     @cached_property
     def _axes(self) -> Axes:
-        return Axes(self._known.channels_last, self._known.output)
+        return Axes(self._known.channels_last, self._known.output, self._known.series)
 
     def _outputs(self, passed: ProbePass) -> np.ndarray:
         """The logits; nothing if it is not known which output."""

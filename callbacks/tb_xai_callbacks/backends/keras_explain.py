@@ -32,9 +32,9 @@ class KerasExplainer:
     Args:
         engine: differentiates.
         runner: runs the model.
-        layers: all of the model's, for the embedding of tokens.
         inputs: the probe's, structured as the model takes them; the first array is explained.
         axes: the model's.
+        features_first: whether inputs [n a b] are series [n c t].
         relus: counts the calls of ReLUs where the pass is guided; None where it is not.
 
     Raises:
@@ -45,21 +45,22 @@ class KerasExplainer:
         self,
         engine: Engine,
         runner: ProbeRunner,
-        layers: Sequence[NamedLayer],
         inputs: Any,
         axes: Axes,
+        features_first: bool,
         relus: ReluCalls | None = None,
     ) -> None:
         self._engine = engine
         self._runner = runner
         self._axes = axes
+        self.features_first = features_first
         self._relus = relus
         main, *others = arrays_of(model_inputs(inputs))
         self._others = len(others)
         self.embedded = main.dtype.kind in "iu" and main.ndim == 2
         self._embedding: Any = None
         if self.embedded:
-            main = self._embed(layers, main)
+            main = self._embed(runner.layers, main)
         self.inputs = main if main.dtype.kind == "f" else main.astype(keras.config.floatx())
 
     @property

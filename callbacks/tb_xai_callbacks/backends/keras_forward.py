@@ -12,8 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from tb_xai_callbacks.backends.keras_calls import Call
 from tb_xai_callbacks.backends.keras_engine import Engine, Watch, to_numpy, untouched
-from tb_xai_callbacks.backends.keras_layout import Call
 from tb_xai_callbacks.backends.keras_taps import (
     ATTENTION_TYPES,
     NamedLayer,

@@ -37,16 +37,11 @@ from tb_xai_callbacks.backends.torch_guard import (
     probing,
     unwrap,
 )
-from tb_xai_callbacks.backends.torch_layout import (
-    DryRun,
-    channels_last_names,
-    dry_run,
-    make_layout,
-    unit_axes,
-)
+from tb_xai_callbacks.backends.torch_layout import DryRun, channels_last_names, dry_run, unit_axes
 from tb_xai_callbacks.backends.torch_loss import read_loss
 from tb_xai_callbacks.backends.torch_reduce import Buffer
 from tb_xai_callbacks.backends.torch_taps import ActivationTap, StepTap, reducing, watching_outputs
+from tb_xai_callbacks.backends.torch_targets import make_layout, series_names, takes_series
 from tb_xai_callbacks.measure.outcome import LossFacts
 from tb_xai_callbacks.probe_set import arrays_of
 from tb_xai_plugin.records import PROBE, TRAINING_BATCH
@@ -91,6 +86,7 @@ class TorchObserver:
         self._rows: list[nn.Module | None] = []
         self._axes: list[int] = []
         self._channels_last: frozenset[str] = frozenset()
+        self._series: frozenset[str] = frozenset()
         self._step: StepTap | None = None
         self._batch: tuple[Any, Any] | None = None
         self._modes: dict[nn.Module, bool] = {}
@@ -159,6 +155,9 @@ class TorchObserver:
         self._rows = [modules.get(layer.name) for layer in layout.table.layers]
         self._axes = [axes[layer.name] for layer in layout.table.layers]
         self._channels_last = channels_last_names(run, axes)
+        self._series = series_names(run, axes)
+        first = arrays_of(self.inputs)[0]
+        layout = replace(layout, features_first=takes_series(self.model, first.shape))
         return replace(layout, auto=None, no_target_reason=reason) if reason else layout
 
     def capture(self, request: CaptureRequest) -> Capture:
@@ -190,6 +189,9 @@ class TorchObserver:
             )
 
     def _as_map(self, name: str, tensor: Tensor) -> np.ndarray:
+        """[n c h w] as it is or turned, [n c t] as one row; anything else as it is."""
+        if name in self._series:
+            tensor = tensor.unsqueeze(2)
         return to_numpy(tensor.permute(0, 3, 1, 2) if name in self._channels_last else tensor)
 
     @contextmanager

@@ -19,6 +19,7 @@ from tb_xai_callbacks.backends.torch_call import call, to_device, to_numpy
 from tb_xai_callbacks.backends.torch_captum import Scored, attribute
 from tb_xai_callbacks.backends.torch_graph import pull_back
 from tb_xai_callbacks.backends.torch_layout import first_tensor
+from tb_xai_callbacks.backends.torch_targets import takes_series
 from tb_xai_callbacks.probe_set import arrays_of, map_arrays, with_first
 
 #: So that the same network is shuffled alike at every step.
@@ -71,6 +72,7 @@ class TorchExplainer:
         if main.dtype.kind != "f" and not self.embedded:
             main = main.astype(np.float32)
         self.inputs = self._embed(main.shape) if self.embedded else main
+        self.features_first = takes_series(model, main.shape)
         self.has_relu = False
 
     def outputs(self, inputs: np.ndarray) -> np.ndarray:

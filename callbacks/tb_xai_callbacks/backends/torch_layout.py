@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The dry run: which layers a torch model executes, in which order, and which of them can be explained."""
+"""The dry run: which layers a torch model executes, in which order, and what they are made of."""
 
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from tb_xai_callbacks.backends import Layout, TargetLayer
 from tb_xai_plugin.records import Layer, LayerTable, Parameter
 
 #: Leaves that only move or drop values: they would repeat the row before them.
@@ -45,14 +43,8 @@ FUNCTIONAL = {
 }
 #: Leaves whose units are the last axis.
 UNITS_LAST = (nn.Linear, nn.LayerNorm, nn.Embedding, nn.MultiheadAttention, nn.RNNBase)
-NO_ATTENTION = (
-    "no attention was seen: neither scaled_dot_product_attention nor nn.MultiheadAttention ran, "
-    "and attention that a model computes by itself has no name to find it by"
-)
 #: Layers whose outputs come close to zero but never reach it.
 SMOOTH_TYPES = frozenset({"GELU", "SiLU", "Mish"})
-#: Class tokens and registers before the patches: at most so many.
-MOST_PREFIX_TOKENS = 5
 
 
 def is_row(module: nn.Module) -> bool:
@@ -184,7 +176,7 @@ def channels_last_names(run: DryRun, axes: dict[str, int]) -> frozenset[str]:
     )
 
 
-def _size(item: Execution, last: frozenset[str]) -> tuple[int, int]:
+def picture_size(item: Execution, last: frozenset[str]) -> tuple[int, int]:
     """(rows, columns) of an output; (0, 0) where it has none. `last`: modules with channels last."""
     if len(item.shape) != 4:
         return (0, 0)
@@ -216,7 +208,7 @@ def layer_table(
             units=_units(item, axes[item.name], run.num_samples),
             activation=run.activations.get(id(item.tensor), ""),
             calls=item.calls,
-            spatial=min(_size(item, last)) > 1,
+            spatial=min(picture_size(item, last)) > 1,
             is_output=item is executed[-1],
         )
         for item in executed
@@ -245,8 +237,8 @@ def _units(item: Execution, axis: int, num_samples: int) -> int:
 
 def _owner(parameter: str, row_names: set[str]) -> str:
     """The row that a parameter belongs to; where there is none, its module."""
-    ancestors = _ancestors(parameter)
-    return next((name for name in ancestors if name in row_names), ancestors[0] if ancestors else "")
+    above = ancestors(parameter)
+    return next((name for name in above if name in row_names), above[0] if above else "")
 
 
 def _never_executed(model: nn.Module, run: DryRun) -> tuple[str, ...]:
@@ -258,83 +250,11 @@ def _never_executed(model: nn.Module, run: DryRun) -> tuple[str, ...]:
         if name
         and name not in run.executions
         and any(True for _ in module.parameters(recurse=False))
-        and executed.isdisjoint(_ancestors(name))
+        and executed.isdisjoint(ancestors(name))
     )
 
 
-def _ancestors(name: str) -> list[str]:
+def ancestors(name: str) -> list[str]:
+    """The paths of the modules that a module lies in, the nearest first."""
     parts = name.split(".")
     return [".".join(parts[:size]) for size in range(len(parts) - 1, 0, -1)]
-
-
-def candidates(run: DryRun, output: Tensor | None, last: frozenset[str]) -> list[TargetLayer]:
-    """Every module with rows and columns in its output, but for the model's own output and attention's."""
-    found = []
-    for item in run.executions.values():
-        inside = any(up in run.attention for up in [item.name, *_ancestors(item.name)])
-        moves = isinstance(item.module, PASS_THROUGH)
-        if min(_size(item, last)) > 1 and not (inside or moves or item.tensor is output):
-            found.append(TargetLayer(item.name))
-    return found
-
-
-def token_target(run: DryRun, tokens: Sequence[tuple[str, int]], last: frozenset[str]) -> TargetLayer | None:
-    """For a model that attends over picture patches: the layer that feeds the last attention.
-
-    `tokens` are (attention layer, number of keys). A model that classifies from its class token has no
-    gradient at the patches of the last block's output, so the input of its attention is explained.
-    """
-    for name, count in reversed(tokens):
-        grid = _grid(run, count, last)
-        item = run.executions.get(name)
-        if grid is None or item is None:
-            continue
-        feeding = [e for e in rows(run) if id(e.tensor) in item.inputs and e.name != name]
-        if feeding and len(feeding[-1].shape) == 3 and feeding[-1].shape[1] == count:
-            return TargetLayer(feeding[-1].name, *grid)
-    return None
-
-
-def _grid(run: DryRun, count: int, last: frozenset[str]) -> tuple[tuple[int, int], int] | None:
-    """(rows, columns) and prefix of `count` tokens: the grid of a convolution, or else a square one."""
-    sizes = [size for e in run.executions.values() if min(size := _size(e, last)) > 1]
-    prefixes = range(min(MOST_PREFIX_TOKENS, count - 4) + 1)
-    for prefix in prefixes:
-        match = [size for size in sizes if size[0] * size[1] == count - prefix]
-        if match:
-            return match[-1], prefix
-    for prefix in prefixes:
-        side = math.isqrt(count - prefix)
-        if sizes and side * side == count - prefix:
-            return (side, side), prefix
-    return None
-
-
-def make_layout(
-    model: nn.Module,
-    run: DryRun,
-    output: Tensor | None,
-    attention: dict[str, Tensor],
-    updated: dict[int, int] | None,
-    trainable: set[int],
-) -> Layout:
-    """Everything the recorder wants to know, from one dry run and its attention probabilities."""
-    run.attention = list(attention)
-    axes = unit_axes(run)
-    last = channels_last_names(run, axes)
-    maps = candidates(run, output, last)
-    sizes = [(name, weights.shape[-2:]) for name, weights in attention.items()]
-    square = [(name, keys) for name, (queries, keys) in sizes if queries == keys]
-    auto = token_target(run, square, last) or (maps[-1] if maps else None)
-    table = layer_table(model, run, axes, last, updated, trainable)
-    head = table.layers[-1] if table.layers else None
-    return Layout(
-        table=table,
-        candidates=(*maps, *([auto] if auto and auto not in maps else [])),
-        auto=auto,
-        no_target_reason="" if auto else "no layer's output has rows and columns, so there is no map to draw",
-        attention_layers=tuple(attention),
-        no_attention_reason="" if attention else NO_ATTENTION,
-        call_counts={item.name: item.calls for item in run.executions.values()},
-        sigmoid_output=head is not None and "sigmoid" in (head.type.lower(), head.activation),
-    )

@@ -15,10 +15,10 @@ import numpy as np
 
 from tb_xai_callbacks.backends import Explainer, TargetLayer
 from tb_xai_callbacks.measure import inputs as at_inputs
+from tb_xai_callbacks.measure.axes import Axes, axes_of
 from tb_xai_callbacks.measure.cam import CAMS, score_cam, tokens_to_map
 from tb_xai_callbacks.measure.conductance import layer_conductance, neuron_conductance
 from tb_xai_callbacks.measure.targets import Selection, class_axis, softmax
-from tb_xai_callbacks.probe_set import input_kind
 
 #: The layer that maps of the input are recorded under.
 INPUT = "input"
@@ -45,33 +45,17 @@ CONDUCTANCE_POINTS = 17
 
 
 @dataclass(frozen=True)
-class Axes:
-    """Where an input [n …] has its features (None: every value is one) and its positions."""
-
-    features: int | None
-    positions: tuple[int, ...]
-
-
-def axes_of(explainer: Explainer) -> Axes:
-    """The axes of what is explained."""
-    inputs = explainer.inputs
-    if explainer.embedded or (inputs.ndim == 3 and input_kind(inputs) == "series"):
-        return Axes(inputs.ndim - 1, (1,))
-    if inputs.ndim == 2:
-        return Axes(None, (1,))
-    if inputs.ndim == 4 and inputs.shape[1] in (1, 3, 4):
-        return Axes(1, (2, 3))
-    if inputs.ndim == 4 and input_kind(inputs) == "image":
-        return Axes(3, (1, 2))
-    return Axes(None, tuple(range(1, inputs.ndim)))
-
-
-@dataclass(frozen=True)
 class Question:
     """What is explained: the score of each sample, a weighted sum of its outputs."""
 
     explainer: Explainer
     choice: Selection
+
+    @property
+    def axes(self) -> Axes:
+        """The axes of what is explained."""
+        explainer = self.explainer
+        return axes_of(explainer.inputs, explainer.embedded, explainer.features_first)
 
     def score(self, inputs: np.ndarray) -> np.ndarray:
         """The explained scores [n]."""
@@ -115,7 +99,7 @@ def layer_map(method: str, question: Question, target: TargetLayer, inputs: np.n
 
 
 def _score_cam(question: Question, activation: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    axes = axes_of(question.explainer)
+    axes = question.axes
     if len(axes.positions) != 2:
         raise ValueError("score_cam multiplies pictures by masks, and the inputs are no pictures")
     size = (inputs.shape[axes.positions[0]], inputs.shape[axes.positions[1]])
@@ -162,12 +146,12 @@ def _neuron_conductance(question: Question, target: TargetLayer, inputs: np.ndar
         weights,
         inputs,
     )
-    return np.asarray(at_inputs.to_map(found, axes_of(explainer).features))
+    return np.asarray(at_inputs.to_map(found, question.axes.features))
 
 
 def input_map(method: str, question: Question, inputs: np.ndarray) -> np.ndarray:
     """A map of the input -> [n h w], [n t] or [n f]; `guided_backprop` wants a guided explainer."""
-    axes = axes_of(question.explainer)
+    axes = question.axes
     return INPUT_MAPS[method](question, axes, inputs)
 
 

@@ -9,16 +9,17 @@ import numpy as np
 
 from tb_xai_callbacks.backends import TargetLayer
 from tb_xai_callbacks.measure import trust
+from tb_xai_callbacks.measure.axes import Axes
 from tb_xai_callbacks.measure.inputs import noisy_copies
 from tb_xai_callbacks.measure.ranks import rank_correlation
-from tb_xai_callbacks.probes.methods import INPUT, Axes, Question, axes_of, map_of
+from tb_xai_callbacks.probes.methods import INPUT, Question, map_of
 from tb_xai_plugin.records import Trust
 
 #: Tenths of the input that are taken away one after the other.
 STEPS = 10
 #: Noisy repeats, and their noise as a share of each sample's range.
 REPEATS, NOISE = 4, 0.05
-PICTURES_ONLY = "only pictures are blanked pixel by pixel"
+NO_POSITIONS = "the map's values are not of positions of the input, which could be blanked one by one"
 
 
 class Measured:
@@ -39,12 +40,12 @@ class Measured:
 
     def on_trained(self, question: Question) -> None:
         """What the model as it is has to say."""
-        inputs, axes = question.explainer.inputs, axes_of(question.explainer)
-        if len(axes.positions) == 2 and self.heat.ndim == 3:
+        inputs, axes = question.explainer.inputs, question.axes
+        if self.heat.ndim - 1 == len(axes.positions) or (self.heat.ndim == 3 and self.heat.shape[1] == 1):
             self._measure("deletion", lambda: self._area(trust.deletion, question, axes))
             self._measure("insertion", lambda: self._area(trust.insertion, question, axes))
         else:
-            self.missing |= {"deletion": PICTURES_ONLY, "insertion": PICTURES_ONLY}
+            self.missing |= {"deletion": NO_POSITIONS, "insertion": NO_POSITIONS}
         copies = noisy_copies(inputs, NOISE, REPEATS, seed=0)
         maps = (map_of(self.method, question, self.target, copy) for copy in copies)
         self._measure("stability", lambda: trust.stability(self.heat, maps).rank)
@@ -68,9 +69,19 @@ class Measured:
         return Trust(self.method, layer, self.measures, self.missing, probe)
 
     def _area(self, curve: Callable[..., trust.Curve], question: Question, axes: Axes) -> np.ndarray:
-        rows, columns = axes.positions
-        inputs = question.explainer.inputs
-        return curve(question.probability, inputs, self.heat, axes=(rows, columns), steps=STEPS).area
+        """Over pixels; words, moments and features are pictures of one row."""
+        inputs, positions = question.explainer.inputs, axes.positions
+        if len(positions) == 2:
+            rows, columns = positions
+            return curve(question.probability, inputs, self.heat, axes=(rows, columns), steps=STEPS).area
+        heat = self.heat.reshape(len(inputs), 1, -1)
+        return curve(
+            lambda row: question.probability(row[:, 0]),
+            inputs[:, None],
+            heat,
+            axes=(1, positions[0] + 1),
+            steps=STEPS,
+        ).area
 
     def _measure(self, name: str, make: Callable[[], np.ndarray]) -> None:
         try:
