@@ -2,15 +2,16 @@
 // The probe's pictures, decoded once and without colour: colour belongs to the heat.
 import { signal, type ReadonlySignal } from '@preact/signals';
 import type { Probe } from '../schema_pb';
+import { seriesPicture } from './series';
 
 const decoded = new WeakMap<Uint8Array, ReadonlySignal<HTMLCanvasElement | null>>();
 
 const NONE: ReadonlySignal<null> = signal(null);
 
-/** Sample `n` in grey; null until it is decoded, or where the probe has no picture. */
+/** Sample `n` in grey, a series as lines; null until it is decoded, or where there is nothing to draw. */
 export function greyImage(probe: Probe | undefined, n: number): HTMLCanvasElement | null {
   const png = probe?.images[n];
-  if (!png) return NONE.value;
+  if (!png) return seriesPicture(probe, n) ?? NONE.value;
   let found = decoded.get(png);
   if (!found) {
     found = decode(png);

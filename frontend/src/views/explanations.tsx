@@ -157,7 +157,7 @@ function Note({ samples, view }: { samples: number; view: FilmView }) {
       <h1>{headline(view)}</h1>
       <p class="soft">
       {samples} of {frames[current]!.record.shape[0]} samples · {columns.length === all ? `all ${all} steps` : `${columns.length} of ${all} steps`}
-      {` · maps ${map.rows}×${map.columns}`}{found && found.images.length === 0 && ' · the input is no picture: maps alone'}
+      {` · maps ${map.rows}×${map.columns}`}{found && !greyImage(found, 0) && ' · the input is no picture: maps alone'}
       {' '}<Shown wanted={at(snapshotSteps.value) ?? step.value} shown={shown} />
       {perImage && <span class="badge warn" title="Every map is stretched to its own maximum: strengths cannot be compared.">shape only</span>}
       </p>

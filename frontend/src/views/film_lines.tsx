@@ -41,8 +41,11 @@ export function filmDrift(view: FilmView, n: number): ReturnType<typeof driftOf>
 /** Maps that are prepared at a time. */
 const PIECE = 40;
 
+/** Height of the small charts beside a film with their number below. */
+const CHART = 54;
+
 /** Height of a line: its caption, its film, and the frame of the current step. */
-export const lineHeight = (view: FilmView): number => view.cellHeight + 2 * MARGIN + (view.captions ? CAPTION : 0);
+export const lineHeight = (view: FilmView): number => Math.max(CHART, view.cellHeight + 2 * MARGIN) + (view.captions ? CAPTION : 0);
 
 /** The line, once there is time for it. */
 export function FilmLine({ n, view }: { n: number; view: FilmView }) {

@@ -5,9 +5,11 @@ import type { Probe } from '../schema_pb';
 import type { Grid } from '../wire';
 import { formatMass } from './film_row';
 
+const NAMES: Record<string, string> = { tokens: 'token', series: 'moment', tabular: 'feature' };
+
 /** What input `i` of sample `n` is called. */
 export function inputName(probe: Probe | undefined, n: number, i: number): string {
-  return probe?.tokens[n]?.tokens[i] ?? probe?.featureNames[i] ?? (probe?.kind === 'tokens' ? `token ${i + 1}` : `input ${i + 1}`);
+  return probe?.tokens[n]?.tokens[i] ?? probe?.featureNames[i] ?? `${NAMES[probe?.kind ?? ''] ?? 'input'} ${i + 1}`;
 }
 
 interface Props { n: number; map: Grid; probe: Probe | undefined; most: number; signed: boolean; colours: ColourMapName }
