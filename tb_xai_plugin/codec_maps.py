@@ -167,6 +167,7 @@ def probe_pb(record: r.Probe) -> pb.Probe:
         patch_rows=record.patch_grid[0],
         patch_columns=record.patch_grid[1],
         prefix_tokens=record.prefix_tokens,
+        region_png=record.region_png,
     )
 
 
@@ -186,4 +187,5 @@ def probe(message: pb.Probe) -> r.Probe:
         feature_names=tuple(message.feature_names),
         patch_grid=(message.patch_rows, message.patch_columns),
         prefix_tokens=message.prefix_tokens,
+        region_png=tuple(message.region_png),
     )

@@ -6,9 +6,11 @@ The letters in the shapes: n samples of the probe, h rows and w columns of a map
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 
 import numpy as np
+from PIL import Image
 
 from tb_xai_plugin.records_diagnosis import Finding as Finding
 from tb_xai_plugin.records_diagnosis import Findings as Findings
@@ -192,7 +194,8 @@ class Probe:
     """The fixed samples that every explanation is about.
 
     `kind` is image, tokens, series, tabular or tensor. `labels` are classes, or None; `targets` are
-    the values of a regression, or None. `images` are PNG bytes.
+    the values of a regression, or None. `images` are PNG bytes, `region_png` masks of one bit a pixel,
+    empty for a sample without one.
     """
 
     hash: str
@@ -207,6 +210,16 @@ class Probe:
     feature_names: tuple[str, ...] = ()
     patch_grid: tuple[int, int] = (0, 0)
     prefix_tokens: int = 0
+    region_png: tuple[bytes, ...] = ()
+
+    @property
+    def regions(self) -> np.ndarray | None:
+        """Where in each picture the user says that the thing is, bool [n h w]; None if it was not said."""
+        masks = [np.asarray(Image.open(io.BytesIO(png))) if png else None for png in self.region_png]
+        shape = next((mask.shape for mask in masks if mask is not None), None)
+        if shape is None:
+            return None
+        return np.stack([np.zeros(shape, bool) if mask is None else mask.astype(bool) for mask in masks])
 
 
 @dataclass(frozen=True)

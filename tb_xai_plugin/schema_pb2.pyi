@@ -234,7 +234,7 @@ class TokenRow(_message.Message):
     def __init__(self, tokens: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Probe(_message.Message):
-    __slots__ = ("version", "hash", "kind", "images", "tokens", "shape", "values", "labels", "targets", "class_names", "feature_names", "patch_rows", "patch_columns", "prefix_tokens")
+    __slots__ = ("version", "hash", "kind", "images", "tokens", "shape", "values", "labels", "targets", "class_names", "feature_names", "patch_rows", "patch_columns", "prefix_tokens", "region_png")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     HASH_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -249,6 +249,7 @@ class Probe(_message.Message):
     PATCH_ROWS_FIELD_NUMBER: _ClassVar[int]
     PATCH_COLUMNS_FIELD_NUMBER: _ClassVar[int]
     PREFIX_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    REGION_PNG_FIELD_NUMBER: _ClassVar[int]
     version: int
     hash: str
     kind: str
@@ -263,7 +264,8 @@ class Probe(_message.Message):
     patch_rows: int
     patch_columns: int
     prefix_tokens: int
-    def __init__(self, version: _Optional[int] = ..., hash: _Optional[str] = ..., kind: _Optional[str] = ..., images: _Optional[_Iterable[bytes]] = ..., tokens: _Optional[_Iterable[_Union[TokenRow, _Mapping]]] = ..., shape: _Optional[_Iterable[int]] = ..., values: _Optional[bytes] = ..., labels: _Optional[_Iterable[int]] = ..., targets: _Optional[_Iterable[float]] = ..., class_names: _Optional[_Iterable[str]] = ..., feature_names: _Optional[_Iterable[str]] = ..., patch_rows: _Optional[int] = ..., patch_columns: _Optional[int] = ..., prefix_tokens: _Optional[int] = ...) -> None: ...
+    region_png: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, version: _Optional[int] = ..., hash: _Optional[str] = ..., kind: _Optional[str] = ..., images: _Optional[_Iterable[bytes]] = ..., tokens: _Optional[_Iterable[_Union[TokenRow, _Mapping]]] = ..., shape: _Optional[_Iterable[int]] = ..., values: _Optional[bytes] = ..., labels: _Optional[_Iterable[int]] = ..., targets: _Optional[_Iterable[float]] = ..., class_names: _Optional[_Iterable[str]] = ..., feature_names: _Optional[_Iterable[str]] = ..., patch_rows: _Optional[int] = ..., patch_columns: _Optional[int] = ..., prefix_tokens: _Optional[int] = ..., region_png: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Scalars(_message.Message):
     __slots__ = ("version", "names", "values", "group")

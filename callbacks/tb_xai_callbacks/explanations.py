@@ -220,7 +220,7 @@ class Explanations:
                 heat = self._maps.get((method, INPUT if target is None else target.name))
                 if heat is None:
                     heat = map_of(method, question, target, explainer.inputs)
-                measured.append(Measured(method, target, heat))
+                measured.append(Measured(method, target, heat, self.probe.regions))
                 measured[-1].on_trained(question)
         with self.observer.explaining(guided=guided, randomised=True) as explainer:
             for one in measured:

@@ -8,6 +8,7 @@ model.fit(x, y, callbacks=[ExplainCallback("logs/a", validation_data=(x_val, y_v
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -17,9 +18,10 @@ from tb_xai_callbacks.backends.keras import NO_PROBE, KerasObserver
 from tb_xai_callbacks.backends.keras_engine import BACKENDS, engine_for, unsupported, untouched
 from tb_xai_callbacks.backends.keras_forward import build, is_built
 from tb_xai_callbacks.guard import LOGGER, Guard, sentence
-from tb_xai_callbacks.keras_data import read_samples, truth_of
+from tb_xai_callbacks.keras_data import given_inputs, read_samples, regions_read, truth_of
 from tb_xai_callbacks.options import Options
-from tb_xai_callbacks.probe_set import ProbeSet, choose_probe
+from tb_xai_callbacks.probe_choice import check_regions, probe_from
+from tb_xai_callbacks.probe_set import ProbeSet
 from tb_xai_callbacks.recorder import Recorder
 
 __all__ = ["ExplainCallback"]
@@ -58,6 +60,7 @@ class ExplainCallback(keras.callbacks.Callback):
         self._log_dir = log_dir
         self._data = validation_data if validation_data is not None else probe
         self._options = Options.create(**options)
+        check_regions(given_inputs(self._data), self._options)
         self._recorder: Recorder | None = None
         self._probe: ProbeSet | None = None
         self._truth: Any = None
@@ -138,7 +141,9 @@ class ExplainCallback(keras.callbacks.Callback):
         options = self._options
         try:
             inputs, labels = read_samples(self._data, options.num_samples, _loss_name(self.model))
-            self._probe = choose_probe(inputs, labels, options.num_samples, options.class_names)
+            if options.regions is not None:
+                options = replace(options, regions=regions_read(self._data, options))
+            self._probe = probe_from(inputs, labels, options)
             self._truth = truth_of(self._probe, labels)
         except Exception as error:  # noqa: BLE001 — their data loader may do anything
             self._without_probe("cannot be used as a probe", error)

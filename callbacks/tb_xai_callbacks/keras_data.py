@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe_set import ProbeSet, arrays_of, map_arrays
 
 #: A probe is chosen from this many times as many samples, so that its classes can be balanced …
@@ -31,6 +32,17 @@ def read_samples(data: Any, num_samples: int, loss: str = "") -> tuple[Any, Any]
     else:
         inputs, labels = _first_batches(data, CHOICE * num_samples)
     return inputs, _classes(labels, loss)
+
+
+def given_inputs(data: Any) -> Any | None:
+    """The inputs of validation data that is given in arrays, else None."""
+    return _split(data)[0] if data is not None and _is_arrays(data) else None
+
+
+def regions_read(data: Any, options: Options) -> list[Any]:
+    """The regions of the samples that `read_samples` reads of arrays."""
+    rows = _rows(len(arrays_of(given_inputs(data))[0]), CHOICE * options.num_samples)
+    return [options.regions[row] for row in rows]
 
 
 def truth_of(probe: ProbeSet, labels: Any) -> np.ndarray | None:
@@ -70,9 +82,14 @@ def _thinned(inputs: Any, labels: Any, most: int) -> tuple[Any, Any]:
     size = len(arrays_of(inputs)[0])
     if size <= most:
         return inputs, labels
-    index = np.sort(np.random.default_rng(0).permutation(size)[:most])
+    index = _rows(size, most)
     chosen = map_arrays(inputs, lambda array: array[index])
     return chosen, None if labels is None else map_arrays(labels, lambda array: array[index])
+
+
+def _rows(size: int, most: int) -> np.ndarray:
+    """Which of `size` samples are read: all, or a seeded choice of `most` in their own order."""
+    return np.sort(np.random.default_rng(0).permutation(size)[:most]) if size > most else np.arange(size)
 
 
 def _first_batches(data: Any, most: int) -> tuple[Any, Any]:

@@ -17,7 +17,8 @@ from tb_xai_callbacks.backends.torch import TorchObserver
 from tb_xai_callbacks.backends.torch_guard import forked_rng
 from tb_xai_callbacks.guard import LOGGER
 from tb_xai_callbacks.options import Options
-from tb_xai_callbacks.probe_set import ProbeSet, arrays_of, choose_probe, map_arrays
+from tb_xai_callbacks.probe_choice import check_regions, probe_from
+from tb_xai_callbacks.probe_set import ProbeSet, arrays_of, map_arrays
 from tb_xai_callbacks.recorder import Recorder
 from tb_xai_callbacks.torch_start import (
     Start,
@@ -60,6 +61,7 @@ class ExplainCallback(Callback):
         self._log_dir = log_dir
         self._probe = probe
         self._options = Options.create(**options)
+        check_regions(None if probe is None else split_batch(probe)[0], self._options)
         self._recorder: Recorder | None = None
         self._observer: TorchObserver | None = None
         self._problems: tuple[str, ...] = ()
@@ -97,8 +99,7 @@ class ExplainCallback(Callback):
             return
         try:
             inputs, labels = split_batch(batch)
-            options = self._options
-            probe = choose_probe(inputs, labels, options.num_samples, options.class_names)
+            probe = probe_from(inputs, labels, self._options, given=False)
             self._begin(trainer, pl_module, probe)
         except Exception as error:  # noqa: BLE001 — the second and last attempt
             LOGGER.warning("nothing is logged, training goes on: %s", why(error))
@@ -150,14 +151,11 @@ class ExplainCallback(Callback):
 
     def _choose(self, trainer: Trainer) -> ProbeSet:
         options = self._options
-        names = options.class_names
         if self._probe is not None:
-            inputs, labels = split_batch(self._probe)
-        else:
-            loader = _probe_loader(trainer)
-            inputs, labels = _read(loader, CHOICE * options.num_samples)
-            names = names or _class_names(loader)
-        return choose_probe(inputs, labels, options.num_samples, names)
+            return probe_from(*split_batch(self._probe), options)
+        loader = _probe_loader(trainer)
+        inputs, labels = _read(loader, CHOICE * options.num_samples)
+        return probe_from(inputs, labels, options, class_names=_class_names(loader), given=False)
 
     def _close(self, failed: bool) -> None:
         recorder, self._recorder = self._recorder, None

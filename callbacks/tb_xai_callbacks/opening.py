@@ -12,6 +12,9 @@ from tb_xai_callbacks.targets import resolve_targets
 
 #: Layers that never run and are told one by one.
 MOST_TOLD = 20
+NO_LABELS = (
+    'targets="label", but the probe has no labels, so the predicted class is explained; give probe=(x, y)'
+)
 
 
 def explained_layers(options: Options, layout: Layout, journal: Journal) -> tuple[TargetLayer, ...]:
@@ -31,7 +34,7 @@ def explained_layers(options: Options, layout: Layout, journal: Journal) -> tupl
     return targets
 
 
-def tell_gaps(probe: ProbeSet | None, layout: Layout, journal: Journal) -> None:
+def tell_gaps(probe: ProbeSet | None, options: Options, layout: Layout, journal: Journal) -> None:
     """What is off from the start, and why."""
     if probe is None:
         for name in ("explanations", "attention"):
@@ -39,6 +42,8 @@ def tell_gaps(probe: ProbeSet | None, layout: Layout, journal: Journal) -> None:
         return
     for problem in probe.problems:
         journal.notice("warning", "probe", problem, 0)
+    if isinstance(options.targets, str) and options.targets == "label" and probe.truth is None:
+        journal.notice("warning", "explanations", NO_LABELS, 0)
     if not layout.attention_layers:
         journal.signal("attention", "off", layout.no_attention_reason or "the model has no attention layer")
     for layer in layout.table.never_executed[:MOST_TOLD]:

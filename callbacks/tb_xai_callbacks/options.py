@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
+
+import numpy as np
 
 from tb_xai_plugin.records import Finding
 from tb_xai_plugin.rules import Rule
@@ -35,8 +37,12 @@ class Options:
     Args:
         num_samples: samples of the probe.
         class_names: names by class index; default "class 3".
+        feature_names: names of a table's columns.
+        vocabulary: strings of tokens: a list by id, a dict, or a function of the id.
+        regions: for each sample of the given probe boxes (x0, y0, x1, y1) in pixels, a mask [h w], or None.
         target_layers: "auto", a layer name, or names.
-        targets: "predicted", "label", a class, or a class per sample.
+        targets: "predicted", "label", a class, a class per sample, or a function from the output tensor
+            [n …] to the scores [n] that are explained.
         methods: attribution methods.
         signals: which of activations, gradients, weights, attention, explanations.
         log_every_n_steps: None thins out by itself.
@@ -50,8 +56,11 @@ class Options:
 
     num_samples: int = 16
     class_names: Sequence[str] | None = None
+    feature_names: Sequence[str] | None = None
+    vocabulary: Sequence[str] | Mapping[int, str] | Callable[[int], str] | None = None
+    regions: Any = None
     target_layers: str | Sequence[str] = "auto"
-    targets: str | int | Sequence[int] = "predicted"
+    targets: str | int | Sequence[int] | Callable[[Any], Any] = "predicted"
     methods: Sequence[str] = ("grad_cam",)
     signals: Sequence[str] = SIGNALS
     log_every_n_steps: int | None = None
@@ -84,14 +93,27 @@ class Options:
         _positive("explain_every_n_steps", self.explain_every_n_steps)
         _names("signals", self.signals, SIGNALS)
         _names("methods", self.methods, METHODS)
-        if isinstance(self.targets, str) and self.targets not in ("predicted", "label"):
+        if not _are_targets(self.targets):
             raise ValueError(
-                f'targets={self.targets!r}: expected "predicted", "label", a class index or one per sample'
+                f'targets={self.targets!r}: expected "predicted", "label", a class index from 0, one per '
+                "sample, or a function from the outputs to a score per sample"
             )
         if self.max_overhead is not None and not 0 < self.max_overhead <= 1:
             raise ValueError(
                 f"max_overhead={self.max_overhead}: expected a share in (0, 1], e.g. 0.05, or None"
             )
+
+
+def _are_targets(targets: Any) -> bool:
+    if isinstance(targets, str):
+        return targets in ("predicted", "label")
+    if callable(targets):
+        return True
+    try:
+        classes = np.asarray(targets)
+    except ValueError:  # lists of different lengths
+        return False
+    return classes.ndim <= 1 and classes.size > 0 and classes.dtype.kind in "iu" and classes.min() >= 0
 
 
 def _positive(name: str, value: int | None) -> None:

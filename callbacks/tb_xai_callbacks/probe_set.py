@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,9 @@ class ProbeSet:
     `problems` are sentences about samples that were given but could not be used. `checkup` are more of the
     samples that were given, in the proportions of the whole, for what takes more than a look: the first
     `core` of them; the rest are of classes too rare to be among those. `class_counts` is of all given.
-    `tokens` are the strings of token inputs, "" where there is only padding.
+    `tokens` are the strings of token inputs, "" where there is only padding; `feature_names` those of a
+    table's columns; `regions` bool [n h w] say where in a picture the thing is. `index` [n] is where the
+    samples stood among the given ones.
     """
 
     inputs: Any
@@ -71,6 +73,9 @@ class ProbeSet:
     core: int = 0
     class_counts: tuple[int, ...] = ()
     tokens: tuple[tuple[str, ...], ...] = ()
+    feature_names: tuple[str, ...] = ()
+    regions: np.ndarray | None = None
+    index: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @property
     def size(self) -> int:
@@ -119,6 +124,8 @@ class ProbeSet:
             labels=self.labels,
             targets=self.targets,
             class_names=self.class_names,
+            feature_names=self.feature_names,
+            region_png=() if self.regions is None else tuple(_mask_png(mask) for mask in self.regions),
         )
 
 
@@ -142,6 +149,15 @@ def images_png(images: np.ndarray) -> tuple[bytes, ...]:
         scaled = (np.nan_to_num(pixels.astype(np.float64), nan=low, posinf=high, neginf=low) - low) / span
         pixels = np.clip(scaled * 255 + 0.5, 0, 255).astype(np.uint8)
     return tuple(_png(picture) for picture in pixels)
+
+
+def _mask_png(mask: np.ndarray) -> bytes:
+    """A mask with one bit a pixel; nothing for an empty one."""
+    if not mask.any():
+        return b""
+    buffer = io.BytesIO()
+    Image.fromarray(mask).save(buffer, format="PNG", optimize=False)
+    return buffer.getvalue()
 
 
 def _png(picture: np.ndarray) -> bytes:
@@ -263,6 +279,7 @@ def _taken(inputs: Any, classes: np.ndarray | None, values: np.ndarray | None, i
         inputs=map_arrays(inputs, lambda array: np.array(array[index])),
         labels=None if classes is None else classes[index],
         targets=None if values is None else np.array(values[index]),
+        index=index,
     )
 
 

@@ -20,7 +20,7 @@ from tb_xai_callbacks.diagnosis import LiveDiagnosis
 from tb_xai_callbacks.explanations import Explanations
 from tb_xai_callbacks.guard import Guard
 from tb_xai_callbacks.journal import Journal, initial_signals
-from tb_xai_callbacks.measure.targets import Selection
+from tb_xai_callbacks.measure.targets import Selection, select_scores
 from tb_xai_callbacks.opening import explained_layers, tell_gaps
 from tb_xai_callbacks.options import SIGNALS, Options
 from tb_xai_callbacks.pace import Pace
@@ -83,7 +83,7 @@ class Recorder:
         self._passes = ProbePasses(
             observer, self.guard, self._choose, [target.name for target in self.targets]
         )
-        tell_gaps(probe, self._layout, self.journal)
+        tell_gaps(probe, options, self._layout, self.journal)
         self.explanations = Explanations(
             observer, probe, self._layout, self.targets, options, self._put, self.pace, self.journal
         )
@@ -197,7 +197,10 @@ class Recorder:
 
     def _choose(self, outputs: np.ndarray) -> Selection:
         assert self.probe is not None, "without a probe there is nothing to choose from"
-        return attribution.choose(outputs, self.options, self.probe, self._layout.sigmoid_output)
+        function = self.options.targets
+        if callable(function):
+            return select_scores(outputs, self.observer.scoring(function), function)
+        return attribution.choose(outputs, function, self.probe, self._layout.sigmoid_output)
 
     def _arm_if_due(self, step: int) -> None:
         self._armed = False

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from tb_xai_callbacks.backends.torch import TorchObserver
 from tb_xai_callbacks.guard import LOGGER
 from tb_xai_callbacks.options import Options
-from tb_xai_callbacks.probe_set import ProbeSet, choose_probe
+from tb_xai_callbacks.probe_choice import check_regions, probe_from
+from tb_xai_callbacks.probe_set import ProbeSet
 from tb_xai_callbacks.recorder import Recorder
 from tb_xai_callbacks.torch_start import (
     Start,
@@ -45,12 +46,16 @@ class Watch:
         self._waiting: Any = None
         self._problems: tuple[str, ...] = ()
         check_layer_names(start.model, start.options)
-        if self._closed:
-            return
         if probe is None:
-            self._wait()
+            inputs, labels = None, None
         else:
             inputs, labels = probe if isinstance(probe, (tuple, list)) and len(probe) == 2 else (probe, None)
+        check_regions(None if inputs is None else numpy_of(inputs), start.options)
+        if self._closed:
+            return
+        if inputs is None:
+            self._wait()
+        else:
             self._begin_or_wait(self._choose(inputs, labels))
 
     # ---- what users call
@@ -99,10 +104,9 @@ class Watch:
 
     # ---- within
 
-    def _choose(self, inputs: Any, labels: Any) -> ProbeSet:
-        options = self._start.options
+    def _choose(self, inputs: Any, labels: Any, given: bool = True) -> ProbeSet:
         truth = None if labels is None else numpy_of(labels)
-        return choose_probe(numpy_of(inputs), truth, options.num_samples, options.class_names)
+        return probe_from(numpy_of(inputs), truth, self._start.options, given=given)
 
     def _begin_or_wait(self, probe: ProbeSet) -> None:
         """Begin with the probe that was given; if the model cannot take it, with the first batch."""
@@ -133,7 +137,7 @@ class Watch:
         try:
             samples, settings = split_settings(kwargs)
             inputs = samples if not args else (args[0] if len(args) == 1 else args)
-            probe = self._choose(inputs, None)
+            probe = self._choose(inputs, None, given=False)
             self._begin(self._start.observer(probe, settings if samples else kwargs), probe)
         except Exception as error:
             if self._start.options.strict:

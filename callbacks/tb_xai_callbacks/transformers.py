@@ -183,7 +183,8 @@ class ExplainCallback(TrainerCallback):
             inputs, labels = split_batch(self._probe, model, names)
         else:
             inputs, labels = split_batch(self._read(args, model, names, kwargs), model, names)
-        return make_probe(inputs, labels, model, self._options, self._tokenizer(kwargs))
+        given = self._probe is not None
+        return make_probe(inputs, labels, model, self._options, self._tokenizer(kwargs), given)
 
     def _read(self, args: Any, model: nn.Module, names: list[str], kwargs: Mapping[str, Any]) -> Any:
         """A batch of the evaluation data, else the training data, made by the trainer's own collator."""
@@ -242,7 +243,7 @@ class ExplainCallback(TrainerCallback):
             self._undo_all()
             try:
                 inputs, labels = split_batch(batch, model)
-                probe = make_probe(inputs, labels, model, self._options, self._tokenizer(kwargs))
+                probe = make_probe(inputs, labels, model, self._options, self._tokenizer(kwargs), given=False)
                 self._begin(args, state, model, probe, kwargs, (problem,))
             except Exception as error:  # noqa: BLE001 — the second and last attempt
                 self._undo_all()

@@ -16,7 +16,8 @@ from torch.utils.data import IterableDataset
 
 from tb_xai_callbacks.measure.axes import input_kind
 from tb_xai_callbacks.options import Options
-from tb_xai_callbacks.probe_set import ProbeSet, arrays_of, choose_probe
+from tb_xai_callbacks.probe_choice import probe_from
+from tb_xai_callbacks.probe_set import ProbeSet, arrays_of
 from tb_xai_callbacks.torch_start import numpy_of
 
 #: A probe is chosen from this many times as many samples, so that its classes can be balanced …
@@ -101,11 +102,12 @@ def _is_samples(value: Any) -> bool:
     return isinstance(value, (Tensor, np.ndarray)) and value.ndim > 0
 
 
-def make_probe(inputs: Any, labels: Any, model: nn.Module, options: Options, tokenizer: Any) -> ProbeSet:
+def make_probe(
+    inputs: Any, labels: Any, model: nn.Module, options: Options, tokenizer: Any, given: bool
+) -> ProbeSet:
     """A probe with the class names of the model's configuration and the strings of its tokens."""
-    names = options.class_names or class_names(model, tokenizer)
-    probe = choose_probe(inputs, labels, options.num_samples, names)
-    return replace(probe, tokens=token_strings(probe.inputs, tokenizer))
+    probe = probe_from(inputs, labels, options, class_names=class_names(model, tokenizer), given=given)
+    return replace(probe, tokens=probe.tokens or token_strings(probe.inputs, tokenizer))
 
 
 def class_names(model: nn.Module, tokenizer: Any) -> Sequence[str] | None:

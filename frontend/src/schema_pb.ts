@@ -219,6 +219,8 @@ export interface Probe {
   patchColumns: number;
   /** tokens before the grid (class token) */
   prefixTokens: number;
+  /** masks, one bit a pixel, one a sample; empty: none */
+  regionPng: Uint8Array[];
 }
 
 export interface Scalars {
@@ -1664,6 +1666,7 @@ function createBaseProbe(): Probe {
     patchRows: 0,
     patchColumns: 0,
     prefixTokens: 0,
+    regionPng: [],
   };
 }
 
@@ -1821,6 +1824,14 @@ export const Probe: MessageFns<Probe> = {
             }
 
             message.prefixTokens = reader.uint32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.regionPng.push(reader.bytes());
             continue;
           }
         }

@@ -92,7 +92,7 @@ def observe(model, inputs, truth=None, **options):
 
 
 def chooser(probe, **options):
-    return lambda outputs: choose(outputs, Options.create(**options), probe)
+    return lambda outputs: choose(outputs, Options.create(**options).targets, probe)
 
 
 def read_log(log_dir):

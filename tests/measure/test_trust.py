@@ -211,18 +211,6 @@ def test_completeness_gap_is_what_the_sum_misses():
     assert np.isnan(trust.completeness_gap(np.array([[np.nan]]), np.array([1.0])))[0]
 
 
-def test_boxes_become_masks():
-    masks = trust.box_masks([np.array([[0, 1, 2, 3], [1, 0, 3, 1]]), np.zeros((0, 4))], (3, 4))
-    assert masks[0].astype(int).tolist() == [[0, 1, 1, 0], [1, 1, 1, 0], [1, 0, 0, 0]]
-    assert not masks[1].any()
-
-
-@pytest.mark.parametrize("box", [(0, 0, 4, 1), (-1, 0, 1, 1), (0, 0, 1, 5), (0, 2, 1, 1), (1, 0, 1, 1)])
-def test_a_box_that_is_outside_or_empty_is_named(box):
-    with pytest.raises(ValueError, match="sample 1, box 2"):
-        trust.box_masks([np.array([[0, 0, 1, 1]]), np.array([[0, 0, 1, 1], [0, 0, 3, 4], box])], (3, 4))
-
-
 def test_pointing_game():
     heat = np.zeros((6, 2, 2))
     heat[:, 0, 0] = 1

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tb_xai_callbacks.measure.outcome import LossFacts
-from tb_xai_callbacks.measure.targets import Selection
+from tb_xai_callbacks.measure.targets import Scoring, Selection
 from tb_xai_plugin.records import LayerTable
 
 
@@ -149,9 +149,7 @@ class Explainer(Protocol):
         """
         ...
 
-    def delegate(
-        self, method: str, inputs: np.ndarray, cotangent: np.ndarray, groups: np.ndarray
-    ) -> np.ndarray:
+    def delegate(self, method: str, inputs: np.ndarray, choice: Selection, groups: np.ndarray) -> np.ndarray:
         """Attributions [n …] at the inputs by a library: deep_lift, lrp, feature_ablation, kernel_shap, lime.
 
         `groups` [...] numbers the parts of one input that are taken away together.
@@ -186,6 +184,16 @@ class Observer(Protocol):
 
     def outputs(self, inputs: Any) -> np.ndarray:
         """Outputs [n, …] for other samples than the probe, in inference mode."""
+        ...
+
+    def scoring(self, function: Callable[[Any], Any]) -> Scoring:
+        """The user's function, from an output tensor [n, …] to scores [n], as one of arrays; with gradients.
+
+        Called within `capture` and `explaining`.
+
+        Raises:
+            ValueError: when it is called, if the function does not return one score a sample.
+        """
         ...
 
     def explaining(self, guided: bool = False, randomised: bool = False) -> AbstractContextManager[Explainer]:

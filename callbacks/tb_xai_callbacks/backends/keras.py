@@ -20,14 +20,14 @@ from tb_xai_callbacks.backends import Capture, CaptureRequest, Layout, Pending, 
 from tb_xai_callbacks.backends import keras_statistics as statistics
 from tb_xai_callbacks.backends.keras_axes import Axes, four_axes
 from tb_xai_callbacks.backends.keras_engine import Pull, engine_for, to_numpy
-from tb_xai_callbacks.backends.keras_explain import KerasExplainer, shuffled_weights
+from tb_xai_callbacks.backends.keras_explain import KerasExplainer, scoring_of, shuffled_weights
 from tb_xai_callbacks.backends.keras_facts import loss_facts, optimizer_facts
 from tb_xai_callbacks.backends.keras_forward import ProbePass, ProbeRunner
 from tb_xai_callbacks.backends.keras_guided import guided_relus
 from tb_xai_callbacks.backends.keras_layout import ModelMap, read_calls, without_probe
 from tb_xai_callbacks.backends.keras_taps import named_layers
 from tb_xai_callbacks.measure.outcome import LossFacts
-from tb_xai_callbacks.measure.targets import Selection
+from tb_xai_callbacks.measure.targets import Scoring, Selection
 from tb_xai_callbacks.options import SIGNALS
 from tb_xai_callbacks.probe_set import ProbeSet, arrays_of
 from tb_xai_plugin.records import PROBE, TRAINING_BATCH
@@ -130,6 +130,10 @@ class KerasObserver:
         with self._runner.quietly():
             found = self._runner.outputs(inputs)
         return np.zeros((len(arrays_of(inputs)[0]), 0)) if found is None else to_numpy(found)
+
+    def scoring(self, function: Callable[[Any], Any]) -> Scoring:
+        """See `Observer.scoring`."""
+        return scoring_of(self.engine, self._axes, function)
 
     @contextmanager
     def explaining(self, guided: bool = False, randomised: bool = False) -> Iterator[KerasExplainer]:

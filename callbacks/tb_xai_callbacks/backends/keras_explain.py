@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -13,11 +13,12 @@ import numpy as np
 
 from tb_xai_callbacks.backends import Pulled
 from tb_xai_callbacks.backends.keras_axes import Axes, four_axes
-from tb_xai_callbacks.backends.keras_engine import Engine, Forward, to_numpy
-from tb_xai_callbacks.backends.keras_forward import ProbeRunner, model_inputs
+from tb_xai_callbacks.backends.keras_engine import Engine, Forward, Watch, to_numpy
+from tb_xai_callbacks.backends.keras_forward import ProbePass, ProbeRunner, model_inputs
 from tb_xai_callbacks.backends.keras_guided import ReluCalls
 from tb_xai_callbacks.backends.keras_shap import kernel_shap
 from tb_xai_callbacks.backends.keras_taps import NamedLayer
+from tb_xai_callbacks.measure.targets import Scoring, Selection, wrong_scores
 from tb_xai_callbacks.probe_set import arrays_of
 
 #: So that the same network is shuffled alike at every step.
@@ -106,9 +107,7 @@ class KerasExplainer:
             {name: four_axes(slope) for name, slope in zip(passed.scores, slopes, strict=True)},
         )
 
-    def delegate(
-        self, method: str, inputs: np.ndarray, cotangent: np.ndarray, groups: np.ndarray
-    ) -> np.ndarray:
+    def delegate(self, method: str, inputs: np.ndarray, choice: Selection, groups: np.ndarray) -> np.ndarray:
         """See `Explainer.delegate`; `kernel_shap` of tables."""
         if method != "kernel_shap":
             raise ValueError(TORCH_ONLY.format(method))
@@ -116,9 +115,16 @@ class KerasExplainer:
             others = f" and {self._others} more" if self._others else ""
             raise ValueError(TABLES_ONLY.format(f"{list(inputs.shape)}{others}"))
 
+        usual = self.outputs(inputs)
+
         def score_of(versions: np.ndarray, row: int) -> np.ndarray:
-            outputs = self.outputs(versions.astype(inputs.dtype)).reshape(len(versions), -1)
-            return np.asarray(outputs @ cotangent[row].ravel())
+            outputs = self.outputs(versions.astype(inputs.dtype))
+            if choice.scoring is None:
+                return np.asarray(outputs.reshape(len(versions), -1) @ choice.cotangent[row].ravel())
+            # The user's function sees every sample in its place.
+            among = np.repeat(usual[None], len(versions), axis=0)
+            among[:, row] = outputs
+            return np.array([choice.scoring(one)[0][row] for one in among])
 
         return kernel_shap(score_of, inputs)
 
@@ -140,6 +146,40 @@ class KerasExplainer:
 def _reached(sources: Sequence[Any], gradients: Sequence[Any]) -> list[Any]:
     """Gradients, zero where no path leads from the source to what was differentiated."""
     return [keras.ops.zeros_like(s) if g is None else g for s, g in zip(sources, gradients, strict=True)]
+
+
+def scoring_of(engine: Engine, axes: Axes, function: Callable[[Any], Any]) -> Scoring:
+    """See `Observer.scoring`; the function is given outputs with the model's own axes."""
+
+    def scoring(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def forward(watch: Watch) -> ProbePass:
+            start = watch(keras.ops.convert_to_tensor(axes.as_cotangent(outputs)))
+            scores = _scores(function, start)
+            return ProbePass(start=start, logits=scores)
+
+        passed, pull = engine.differentiate(forward, [])
+        found = pull(passed.logits, [passed.start], np.ones(len(outputs), dtype=np.float32))
+        if found[0] is None:
+            raise wrong_scores("scores that do not depend on the outputs", len(outputs))
+        return to_numpy(passed.logits), axes.as_outputs(found[0])
+
+    return scoring
+
+
+def _scores(function: Callable[[Any], Any], start: Any) -> Any:
+    """What the user's function makes of outputs, held to one float a sample."""
+    samples = int(start.shape[0])
+    try:
+        scores = function(start)
+    except Exception as error:
+        raise wrong_scores(f"nothing but {type(error).__name__}: {error}", samples) from error
+    if not keras.ops.is_tensor(scores):
+        raise wrong_scores(f"a {type(scores).__name__}", samples)
+    if tuple(scores.shape) != (samples,):
+        raise wrong_scores(f"a tensor of shape {list(scores.shape)}", samples)
+    if "float" not in keras.backend.standardize_dtype(scores.dtype):
+        raise wrong_scores(f"a tensor of {keras.backend.standardize_dtype(scores.dtype)}", samples)
+    return scores
 
 
 @contextmanager

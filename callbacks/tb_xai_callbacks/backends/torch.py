@@ -19,6 +19,7 @@ from tb_xai_callbacks.backends.torch_call import (
     call,
     detached,
     model_place,
+    scoring_of,
     select_output,
     shapes_of,
     to_device,
@@ -43,6 +44,7 @@ from tb_xai_callbacks.backends.torch_reduce import Buffer
 from tb_xai_callbacks.backends.torch_taps import ActivationTap, StepTap, reducing, watching_outputs
 from tb_xai_callbacks.backends.torch_targets import make_layout, series_names, takes_series
 from tb_xai_callbacks.measure.outcome import LossFacts
+from tb_xai_callbacks.measure.targets import Scoring
 from tb_xai_callbacks.probe_set import arrays_of
 from tb_xai_plugin.records import PROBE, TRAINING_BATCH
 
@@ -207,6 +209,10 @@ class TorchObserver:
         """See `Observer.outputs`."""
         with self._probing(inputs) as forward, torch.no_grad():
             return to_numpy(select_output(forward(), self.output))
+
+    def scoring(self, function: Callable[[Any], Any]) -> Scoring:
+        """See `Observer.scoring`."""
+        return scoring_of(function, model_place(self.model)[0])
 
     @contextmanager
     def explaining(self, guided: bool = False, randomised: bool = False) -> Iterator[TorchExplainer]:

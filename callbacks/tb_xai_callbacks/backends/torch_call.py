@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tb_xai_callbacks.backends.torch_layout import first_tensor
+from tb_xai_callbacks.measure.targets import Scoring, wrong_scores
 from tb_xai_callbacks.probe_set import arrays_of, map_arrays
 
 #: Selects the tensor to explain from what the model returns.
@@ -77,6 +78,37 @@ def call(model: nn.Module, inputs: Any, settings: Mapping[str, Any]) -> Any:
     if isinstance(inputs, (tuple, list)):
         return model(*inputs, **settings)
     return model(inputs, **settings)
+
+
+def scoring_of(function: Callable[[Any], Any], device: torch.device) -> Scoring:
+    """See `Observer.scoring`: gradients by autograd."""
+
+    def scoring(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with torch.inference_mode(False), torch.enable_grad():
+            tensor = torch.from_numpy(np.ascontiguousarray(outputs)).to(device, copy=True).requires_grad_()
+            try:
+                scores = function(tensor)
+            except Exception as error:
+                raise wrong_scores(f"nothing but {type(error).__name__}: {error}", len(outputs)) from error
+            if problem := _no_scores(scores, len(outputs)):
+                raise wrong_scores(problem, len(outputs))
+            (slopes,) = torch.autograd.grad(scores.sum(), tensor, allow_unused=True)
+            if slopes is None:
+                raise wrong_scores("scores that do not depend on the outputs", len(outputs))
+        return to_numpy(scores), to_numpy(slopes)
+
+    return scoring
+
+
+def _no_scores(scores: Any, samples: int) -> str:
+    """What is wrong with what the user's function returned; "" for scores [samples] with a gradient."""
+    if not isinstance(scores, Tensor):
+        return f"a {type(scores).__name__}"
+    if scores.shape != (samples,):
+        return f"a tensor of shape {list(scores.shape)}"
+    if not scores.is_floating_point():
+        return f"a tensor of {str(scores.dtype).removeprefix('torch.')}"
+    return "" if scores.requires_grad else "scores without a gradient, detached or made anew"
 
 
 def _takes_keywords(model: nn.Module, inputs: Mapping[str, Any]) -> bool:

@@ -20,6 +20,7 @@ from tb_xai_callbacks.backends.torch_captum import Scored, attribute
 from tb_xai_callbacks.backends.torch_graph import pull_back
 from tb_xai_callbacks.backends.torch_layout import first_tensor
 from tb_xai_callbacks.backends.torch_targets import takes_series
+from tb_xai_callbacks.measure.targets import Selection
 from tb_xai_callbacks.probe_set import arrays_of, map_arrays, with_first
 
 #: So that the same network is shuffled alike at every step.
@@ -118,18 +119,34 @@ class TorchExplainer:
             {name: to_numpy(by_heads(tensor, slopes[name])) for name, tensor in weights.items()},
         )
 
-    def delegate(
-        self, method: str, inputs: np.ndarray, cotangent: np.ndarray, groups: np.ndarray
-    ) -> np.ndarray:
+    def delegate(self, method: str, inputs: np.ndarray, choice: Selection, groups: np.ndarray) -> np.ndarray:
         """See `Explainer.delegate`; all by Captum."""
-        start, weights = self._tensor(inputs), torch.from_numpy(cotangent).to(self._place[0]).flatten(1)
-
-        def score(versions: Tensor, rows: Tensor) -> Tensor:
-            return (self._run(versions, rows).flatten(1) * weights[rows]).sum(1)
-
+        start = self._tensor(inputs)
+        scores = self._scores(start, choice)
         modules = self._model.model if isinstance(self._model, Shuffled) else self._model
-        scored = Scored(modules, score, len(inputs))
+        scored = Scored(modules, lambda versions, rows: scores(self._run(versions, rows), rows), len(inputs))
         return to_numpy(attribute(method, scored, start, torch.from_numpy(groups).to(self._place[0])))
+
+    def _scores(self, start: Tensor, choice: Selection) -> Callable[[Tensor, Tensor], Tensor]:
+        """Outputs [k …] of versions of the samples `rows` [k] -> the explained scores [k]."""
+        function = choice.function
+        if function is None:
+            weights = torch.from_numpy(choice.cotangent).to(self._place[0]).flatten(1)
+            return lambda outputs, rows: (outputs.flatten(1) * weights[rows]).sum(1)
+        samples = len(start)
+        with torch.no_grad():
+            usual = self._run(start)
+
+        def scores(outputs: Tensor, rows: Tensor) -> Tensor:
+            # The user's function sees every sample in its place: versions of one among the others.
+            if len(rows) % samples == 0 and torch.equal(rows[:samples].cpu(), torch.arange(samples)):
+                return torch.cat([function(part) for part in outputs.split(samples)])
+            among = [
+                usual.index_copy(0, row[None], one[None]) for row, one in zip(rows, outputs, strict=True)
+            ]
+            return torch.stack([function(all_)[row] for row, all_ in zip(rows, among, strict=True)])
+
+        return scores
 
     def _tensor(self, inputs: np.ndarray) -> Tensor:
         device, dtype = self._place

@@ -7,10 +7,14 @@ back, so classes, regressions and segmentations need no code in the backends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+#: The user's function of the outputs: outputs [n, …] -> (scores [n], their gradients [n, …]).
+Scoring = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,9 @@ class Selection:
     """What to explain: the score of a sample is the sum of its outputs × `cotangent`.
 
     `cotangent` has the shape of the outputs [n, …]. The rest goes into the record as it is: targets int
-    [n], scores float [n], predictions int [n], prediction_scores float [n].
+    [n], scores float [n], predictions int [n], prediction_scores float [n]. With a `function` of the
+    user's, the scores are what that says of the backend's tensors and `scoring` of arrays; `cotangent` is
+    then its gradient at these outputs only.
     """
 
     cotangent: np.ndarray
@@ -27,6 +33,8 @@ class Selection:
     predictions: np.ndarray
     prediction_scores: np.ndarray
     probabilities: bool
+    scoring: Scoring | None = None
+    function: Callable[[Any], Any] | None = None
 
 
 def class_axis(outputs: np.ndarray) -> int:
@@ -56,6 +64,11 @@ def _wanted(
 ) -> np.ndarray:
     if isinstance(targets, str):
         return labels if targets == "label" and labels is not None else predicted
+    if np.ndim(targets) and np.shape(targets) != predicted.shape:
+        raise ValueError(
+            f"targets: got {np.shape(targets)[0]} classes for {len(predicted)} samples of the probe; "
+            "give one for each, or a single one"
+        )
     return np.broadcast_to(np.asarray(targets, dtype=np.int64), predicted.shape)
 
 
@@ -127,6 +140,30 @@ def select_value(outputs: np.ndarray) -> Selection:
         predictions=none,
         prediction_scores=value,
         probabilities=False,
+    )
+
+
+def select_scores(outputs: np.ndarray, scoring: Scoring, function: Callable[[Any], Any]) -> Selection:
+    """Outputs [n, …] -> the scores of the user's function; there are no classes, so targets are -1."""
+    scores, cotangent = scoring(outputs)
+    none = np.full(len(outputs), -1, dtype=np.int64)
+    return Selection(
+        cotangent=cotangent,
+        targets=none,
+        scores=scores,
+        predictions=none,
+        prediction_scores=scores,
+        probabilities=False,
+        scoring=scoring,
+        function=function,
+    )
+
+
+def wrong_scores(got: str, samples: int) -> ValueError:
+    """The error about a user's function that returned something else than one score a sample."""
+    return ValueError(
+        f"targets: the function returned {got}; expected one score for each of the {samples} samples, "
+        f"floats of shape [{samples}] computed from the outputs, e.g. targets=lambda outputs: outputs[:, 0]"
     )
 
 

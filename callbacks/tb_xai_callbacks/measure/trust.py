@@ -8,7 +8,7 @@ samples in their order, so that each sample can keep its own target.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,25 +156,6 @@ def completeness_gap(attribution: np.ndarray, change: np.ndarray) -> np.ndarray:
     [n], in the unit of the score; 0 is complete. Sundararajan et al., ICML 2017, proposition 1.
     """
     return flatten(attribution).sum(1) - np.asarray(change, dtype=np.float64)
-
-
-def box_masks(boxes: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
-    """Per sample its boxes [b 4] -> masks bool [n rows columns], true inside any box.
-
-    A box is (top, left, bottom, right) in pixels of `size`, bottom and right excluded. Raises ValueError
-    with sample and box number for a box that is empty or reaches outside.
-    """
-    masks = np.zeros((len(boxes), *size), dtype=bool)
-    for i, per_sample in enumerate(boxes):
-        for k, box in enumerate(np.reshape(per_sample, (-1, 4))):
-            top, left, bottom, right = (int(edge) for edge in box)
-            if not (0 <= top < bottom <= size[0] and 0 <= left < right <= size[1]):
-                raise ValueError(
-                    f"sample {i}, box {k}: expected 0 ≤ top < bottom ≤ {size[0]} and "
-                    f"0 ≤ left < right ≤ {size[1]}, got {(top, left, bottom, right)}"
-                )
-            masks[i, top:bottom, left:right] = True
-    return masks
 
 
 def _masked(heat: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

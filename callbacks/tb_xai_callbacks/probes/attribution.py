@@ -18,16 +18,16 @@ from tb_xai_callbacks.measure.rollout import (
     mean_row,
 )
 from tb_xai_callbacks.measure.targets import Selection, select
-from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe_set import ProbeSet
 from tb_xai_callbacks.probes.methods import SIGNED, as_map
 from tb_xai_plugin.records import Attribution
 
 
-def choose(outputs: np.ndarray, options: Options, probe: ProbeSet, sigmoid: bool = False) -> Selection:
+def choose(
+    outputs: np.ndarray, targets: str | int | Sequence[int], probe: ProbeSet, sigmoid: bool = False
+) -> Selection:
     """What to explain of the model's outputs [n, …] on the probe (`measure.targets.select`)."""
-    regression = probe.targets is not None
-    return select(outputs, options.targets, probe.labels, regression, sigmoid)
+    return select(outputs, targets, probe.labels, probe.targets is not None, sigmoid)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class Question:
 
     def score(self, inputs: np.ndarray) -> np.ndarray:
         """The explained scores [n]."""
+        if self.choice.scoring is not None:
+            return self.choice.scoring(self.explainer.outputs(inputs))[0]
         outputs = self.explainer.outputs(inputs).reshape(len(inputs), -1)
         return np.asarray((outputs * self.choice.cotangent.reshape(len(inputs), -1)).sum(axis=1))
 
@@ -72,7 +74,13 @@ class Question:
 
     def gradient(self, inputs: np.ndarray) -> np.ndarray:
         """The scores' gradients at the inputs [n …]."""
-        return self.explainer.pull(inputs, self.choice.cotangent).gradient
+        return self.explainer.pull(inputs, self.cotangent(inputs)).gradient
+
+    def cotangent(self, inputs: np.ndarray) -> np.ndarray:
+        """The scores' gradients at the outputs [n, …] of these inputs; for a user's function, a pass more."""
+        if self.choice.scoring is None:
+            return self.choice.cotangent
+        return self.choice.scoring(self.explainer.outputs(inputs))[1]
 
 
 def as_map(array: np.ndarray, target: TargetLayer) -> np.ndarray:
@@ -91,7 +99,7 @@ def layer_map(method: str, question: Question, target: TargetLayer, inputs: np.n
         return _conductance(question, target, inputs)
     if method == "neuron_conductance":
         return _neuron_conductance(question, target, inputs)
-    pulled = question.explainer.pull(inputs, question.choice.cotangent, [target.name])
+    pulled = question.explainer.pull(inputs, question.cotangent(inputs), [target.name])
     activation = as_map(pulled.activations[target.name], target)
     if method == "score_cam":
         return _score_cam(question, activation, inputs)
@@ -113,12 +121,8 @@ def _score_cam(question: Question, activation: np.ndarray, inputs: np.ndarray) -
 
 
 def _conductance(question: Question, target: TargetLayer, inputs: np.ndarray) -> np.ndarray:
-    points = [
-        question.explainer.pull(
-            (share * inputs).astype(inputs.dtype), question.choice.cotangent, [target.name]
-        )
-        for share in np.linspace(0, 1, CONDUCTANCE_POINTS)
-    ]
+    path = [(share * inputs).astype(inputs.dtype) for share in np.linspace(0, 1, CONDUCTANCE_POINTS)]
+    points = [question.explainer.pull(point, question.cotangent(point), [target.name]) for point in path]
     found = layer_conductance(
         np.stack([p.activations[target.name] for p in points]),
         np.stack([p.gradients[target.name] for p in points]),
@@ -130,12 +134,12 @@ def _conductance(question: Question, target: TargetLayer, inputs: np.ndarray) ->
 
 def _neuron_conductance(question: Question, target: TargetLayer, inputs: np.ndarray) -> np.ndarray:
     """Of each sample's unit with the largest layer conductance, the path's ends left out."""
-    explainer, cotangent = question.explainer, question.choice.cotangent
+    explainer = question.explainer
     shares, weights = at_inputs.path_points(CONDUCTANCE_POINTS)
     points = [(share * inputs).astype(inputs.dtype) for share in shares]
     slopes, values = [], []
     for point in points:
-        pulled = explainer.pull(point, cotangent, [target.name])
+        pulled = explainer.pull(point, question.cotangent(point), [target.name])
         slopes.append(pulled.gradients[target.name].reshape(len(inputs), -1))
         values.append(pulled.activations[target.name].reshape(len(inputs), -1))
     unit = np.abs(layer_conductance(np.stack(values), np.stack(slopes))).argmax(axis=1)
@@ -201,7 +205,7 @@ def groups_of(inputs: np.ndarray, axes: Axes) -> np.ndarray:
 def _delegated(method: str) -> Callable[[Question, Axes, np.ndarray], np.ndarray]:
     def make(question: Question, axes: Axes, inputs: np.ndarray) -> np.ndarray:
         groups = groups_of(inputs, axes)
-        found = question.explainer.delegate(method, inputs, question.choice.cotangent, groups)
+        found = question.explainer.delegate(method, inputs, question.choice, groups)
         return at_inputs.to_map(found, axes.features)
 
     return make

@@ -29,14 +29,27 @@ class Measured:
         method: its name.
         target: the layer, None for maps of the input.
         heat: the maps [n …] of the trained model.
+        regions: where the thing is, bool [n rows columns], all false where that was not said; None: nowhere.
     """
 
-    def __init__(self, method: str, target: TargetLayer | None, heat: np.ndarray) -> None:
+    def __init__(
+        self, method: str, target: TargetLayer | None, heat: np.ndarray, regions: np.ndarray | None = None
+    ) -> None:
         self.method = method
         self.target = target
         self.heat = heat
         self.measures: dict[str, np.ndarray] = {}
-        self.missing = dict.fromkeys(("pointing", "mass"), "no boxes or masks were given")
+        self.missing: dict[str, str] = {}
+        self._place(regions)
+
+    def _place(self, regions: np.ndarray | None) -> None:
+        """Whether the map lies where the thing is."""
+        if regions is None or self.heat.ndim != 3:
+            reason = "no boxes or masks were given" if regions is None else NO_POSITIONS
+            self.missing |= dict.fromkeys(("pointing", "mass"), reason)
+            return
+        self._measure("pointing", lambda: trust.pointing_game(self.heat, regions))
+        self._measure("mass", lambda: trust.relevance_mass(self.heat, regions))
 
     def on_trained(self, question: Question) -> None:
         """What the model as it is has to say."""
