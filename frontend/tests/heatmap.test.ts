@@ -2,7 +2,7 @@
 // Heat may not be made up: empty stays empty, NaN shows, blending keeps values within their neighbours'.
 import { describe, expect, it } from 'vitest';
 import { NOT_A_NUMBER } from '../src/color';
-import { heatPixels, resample, topTenth, type HeatStyle } from '../src/draw/heatmap';
+import { borders, heatPixels, resample, topTenth, type HeatStyle } from '../src/draw/heatmap';
 
 const style: HeatStyle = { most: 2, signed: false, map: 'inferno', opacity: 0.7, smooth: true, contour: false };
 const grid = (rows: number, columns: number, values: number[]) => ({ rows, columns, values: Float32Array.from(values) });
@@ -61,4 +61,18 @@ it('64 maps of 14 × 14 take little script', () => {
   const begin = performance.now();
   for (let i = 0; i < 64; i++) heatPixels(resample(map, 56, 56), style, true);
   expect(performance.now() - begin).toBeLessThan(400);
+});
+
+describe('borders', () => {
+  const around = (mask: number[][]) => borders(mask.length, mask[0]!.length, (r, c) => mask[r]![c] === 1).map(String).sort();
+
+  it('run around a cell, along the edge of the picture too', () => {
+    expect(around([[1, 0], [0, 0]])).toEqual(['0,0,0,1', '0,0,1,0', '0,1,1,1', '1,0,1,1']);
+  });
+
+  it('do not run between two cells inside, and run around a hole', () => {
+    expect(around([[1, 1]])).not.toContain('1,0,1,1');
+    expect(around([[1, 1, 1], [1, 0, 1], [1, 1, 1]])).toHaveLength(12 + 4);
+    expect(around([[0, 0]])).toEqual([]);
+  });
 });

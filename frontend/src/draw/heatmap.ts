@@ -148,29 +148,33 @@ function drawContour(context: CanvasRenderingContext2D, heat: Grid, { x, y, widt
   const limit = topTenth(heat, signed);
   if (limit === undefined) return;
   const size = (r: number, c: number): number => (signed ? Math.abs(heat.values[r * heat.columns + c]!) : heat.values[r * heat.columns + c]!);
-  const inside = (r: number, c: number): boolean => r >= 0 && c >= 0 && r < heat.rows && c < heat.columns && size(r, c) >= limit;
   const [w, h] = [width / heat.columns, height / heat.rows];
   context.beginPath();
-  for (let r = 0; r < heat.rows; r++) {
-    for (let c = 0; c < heat.columns; c++) {
-      if (!inside(r, c)) continue;
-      const [left, top, right, bottom] = [x + c * w, y + r * h, x + (c + 1) * w, y + (r + 1) * h];
-      if (!inside(r - 1, c)) line(context, left, top, right, top);
-      if (!inside(r + 1, c)) line(context, left, bottom, right, bottom);
-      if (!inside(r, c - 1)) line(context, left, top, left, bottom);
-      if (!inside(r, c + 1)) line(context, right, top, right, bottom);
-    }
+  for (const [x1, y1, x2, y2] of borders(heat.rows, heat.columns, (r, c) => size(r, c) >= limit)) {
+    context.moveTo(x + x1 * w, y + y1 * h);
+    context.lineTo(x + x2 * w, y + y2 * h);
   }
   stroke(context, '#000', 3);
   stroke(context, '#fff', 1.25);
 }
 
-function line(context: CanvasRenderingContext2D, x1: number, y1: number, x2: number, y2: number): void {
-  context.moveTo(x1, y1);
-  context.lineTo(x2, y2);
+/** Lines [x1, y1, x2, y2], in cells, between cells inside and outside; beyond the edge is outside. */
+export function borders(rows: number, columns: number, holds: (row: number, column: number) => boolean): [number, number, number, number][] {
+  const inside = (r: number, c: number): boolean => r >= 0 && c >= 0 && r < rows && c < columns && holds(r, c);
+  const lines: [number, number, number, number][] = [];
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) {
+      if (!inside(r, c)) continue;
+      if (!inside(r - 1, c)) lines.push([c, r, c + 1, r]);
+      if (!inside(r + 1, c)) lines.push([c, r + 1, c + 1, r + 1]);
+      if (!inside(r, c - 1)) lines.push([c, r, c, r + 1]);
+      if (!inside(r, c + 1)) lines.push([c + 1, r, c + 1, r + 1]);
+    }
+  }
+  return lines;
 }
 
-function stroke(context: CanvasRenderingContext2D, colour: string, width: number): void {
+export function stroke(context: CanvasRenderingContext2D, colour: string, width: number): void {
   context.strokeStyle = colour;
   context.lineWidth = width;
   context.stroke();

@@ -9,6 +9,7 @@ import { colourMap, layer, method, moreMethods, numberParam, oneOfParam, opacity
 import type { Tag } from '../api';
 import { attributionTags, run, status } from '../store';
 import type { Grid } from '../wire';
+import { regions } from './bitmaps';
 
 /** Index of the class whose samples are shown; -1: all. */
 export const wantedClass = numberParam<number>('class', -1);
@@ -113,12 +114,12 @@ export function ScaleChoice() {
 }
 
 /** How it is drawn. */
-export function HowControls({ signed }: { signed: boolean }) {
-  return <DrawControls signed={signed}><ScaleChoice /></DrawControls>;
+export function HowControls({ signed, marked }: { signed: boolean; marked: boolean }) {
+  return <DrawControls signed={signed} marked={marked}><ScaleChoice /></DrawControls>;
 }
 
-/** Colours, opacity, pixels and outline: the same in every view of heat; `children` come first. */
-export function DrawControls({ signed, children }: { signed: boolean; children?: ComponentChildren }) {
+/** Colours, opacity, pixels and outlines (`marked`: the probe has regions): the same in every view of heat; `children` come first. */
+export function DrawControls({ signed, marked = false, children }: { signed: boolean; marked?: boolean; children?: ComponentChildren }) {
   const maps = signed ? SIGNED_MAPS : UNSIGNED_MAPS;
   return (
     <div class="controls" role="group" aria-label="How it is drawn">
@@ -129,6 +130,7 @@ export function DrawControls({ signed, children }: { signed: boolean; children?:
       </label>
       <Check checked={smoothing.value === 'native'} change={(on) => { smoothing.value = on ? 'native' : 'smooth'; }} title="Draw every value of the map as one square instead of blending between them.">native pixels</Check>
       <Check checked={contour.value === 'yes'} change={(on) => { contour.value = on ? 'yes' : 'no'; }} title="A line around the strongest tenth of each map.">outline top 10&#8239;%</Check>
+      {marked && <Check checked={regions.value === 'yes'} change={(on) => { regions.value = on ? 'yes' : 'no'; }} title="A line around the box or mask that was given with the probe (regions=).">given regions</Check>}
       <span class="soft">hold <kbd>O</kbd>: input alone</span>
     </div>
   );

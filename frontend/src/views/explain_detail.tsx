@@ -36,7 +36,7 @@ export function ExplainDetail({ n, view }: { n: number; view: FilmView }) {
       <p>Explains {state.explains}.{' '}{state.regression ? '' : <>The network says {state.prediction}.</>}</p>
       {flat && <p class="wrong">▲ This map is {flat}: it says nothing about where.</p>}
       {state.label && <p>{state.regression ? 'Target' : 'True class'}: {state.label}. {state.wrong && <strong class="wrong">✗ wrong</strong>}</p>}
-      {map.rows === 1 && <WordsOrBars n={n} map={map} probe={view.probe} most={most} signed={view.style.signed} colours={view.style.map} />}
+      {map.rows === 1 && view.probe?.kind !== 'series' && <WordsOrBars n={n} map={map} probe={view.probe} most={most} signed={view.style.signed} colours={view.style.map} />}
       <TrustFacts n={n} view={view} />
       <TwoSteps n={n} view={view} />
       <Facts n={n} view={view} film={film} map={map} />

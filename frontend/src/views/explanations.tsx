@@ -16,7 +16,7 @@ import { at, attributionTags, loadAttributions, loadTrust, markedSteps, probe, r
 import { addStyle } from '../styles';
 import css from '../styles/explanations.css?inline';
 import type { Stamped } from '../wire';
-import { greyImage } from './bitmaps';
+import { greyImage, hasRegions } from './bitmaps';
 import { chosenTag, contour, errorsOnly, heatMapName, HowControls, leastConfidence, MoreMethods, rowKind, smoothing, sortRows, wantedClass, WhatControls } from './explain_controls';
 import { ExplainDetail } from './explain_detail';
 import { Export } from './export_menu';
@@ -65,7 +65,7 @@ function Films({ tag, frames }: { tag: Tag; frames: Frames }) {
         <WhatControls tag={tag} probe={found} classes={classesOf(frames, found)} probabilities={record.probabilities} />
       </div>
       <MoreMethods tag={tag} />
-      <div class="explain-top"><HowControls signed={record.signed} /><span class="spring" /><Export views={views} n={chosen} />
+      <div class="explain-top"><HowControls signed={record.signed} marked={hasRegions(found)} /><span class="spring" /><Export views={views} n={chosen} />
         <button type="button" class="toggle" aria-pressed={asTable.value} onClick={() => { asTable.value = !asTable.value; }}>View as table</button>
       </div>
       <div class="explain-body">
