@@ -125,7 +125,7 @@ class ProbeSet:
             targets=self.targets,
             class_names=self.class_names,
             feature_names=self.feature_names,
-            region_png=() if self.regions is None else tuple(_mask_png(mask) for mask in self.regions),
+            region_png=() if self.regions is None else tuple(mask_png(mask) for mask in self.regions),
         )
 
 
@@ -151,7 +151,7 @@ def images_png(images: np.ndarray) -> tuple[bytes, ...]:
     return tuple(_png(picture) for picture in pixels)
 
 
-def _mask_png(mask: np.ndarray) -> bytes:
+def mask_png(mask: np.ndarray) -> bytes:
     """A mask with one bit a pixel; nothing for an empty one."""
     if not mask.any():
         return b""

@@ -57,6 +57,26 @@ test('trust says what was measured, what was not and why; an unstable map is cal
     assert.match(said, /not measured: only of methods whose attributions add up/);
   }));
 
+/** How many points of a canvas have the colour of given regions. */
+const cyan = (canvas) => canvas.evaluate((one) => {
+  const { data } = one.getContext('2d').getImageData(0, 0, one.width, one.height);
+  let found = 0;
+  for (let i = 0; i < data.length; i += 4) found += Number(data[i] < 90 && data[i + 1] > 130 && data[i + 2] > 170);
+  return found;
+});
+
+test('given regions are outlined where there are any, until they are switched off', () =>
+  inTab({ run: 'wide/xai' }, async ({ page, frame }) => {
+    const without = frame.locator('canvas.film').nth(0);
+    const marked = frame.locator('canvas.film').nth(1);
+    assert.equal(await cyan(without), 0);
+    assert.ok(await cyan(marked) > 50);
+    await frame.getByLabel('given regions').uncheck();
+    await page.waitForTimeout(400);
+    assert.equal(await cyan(marked), 0);
+    assert.match(page.url(), /regions=no/);
+  }));
+
 test('filters and the order of rows', () =>
   inTab({ run: 'wide/xai', step: 2000 }, async ({ frame }) => {
     await frame.getByLabel('confidence').selectOption('0.8');

@@ -10,12 +10,14 @@ file to write them to a folder: `python tests/browser/methods_log.py FOLDER`.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tb_xai_callbacks.probe_set import images_png
+from tb_xai_callbacks.measure.regions import masks_of
+from tb_xai_callbacks.probe_set import images_png, mask_png
 from tb_xai_callbacks.sink import EventFileSink
 from tb_xai_plugin import records as r
 
@@ -125,7 +127,9 @@ def narrow() -> list[tuple[int, Any]]:
 
 
 def wide() -> list[tuple[int, Any]]:
-    items: list[tuple[int, Any]] = [(0, images_probe("shapes", 1))]
+    boxes = [[(x - 9, y - 8, x + 9, y + 8)] if n else None for n, (y, x) in enumerate(centres(1).round())]
+    regions = tuple(mask_png(mask) for mask in masks_of(boxes, SAMPLES, (SIDE, SIDE)))
+    items: list[tuple[int, Any]] = [(0, replace(images_probe("shapes", 1), region_png=regions))]
     for step in range(0, 2001, 250):
         items += [
             (step, record("grad_cam", "conv3", cam(1, step, 7, 1.6), step, "shapes")),
