@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 from torch_models import NormDrop, count_hooks, data, seed_all
 
 from tb_xai_callbacks.backends.torch import TorchObserver
@@ -229,3 +230,35 @@ def test_the_gradient_of_a_reused_layer_is_that_of_its_last_call():
     found, _ = observed(model, None, lambda: model(x).sum().backward(), np.ones((2, 3), np.float32))
     assert found["activation"].values[0, 1] == 6
     assert found["gradient"].values[0, 1] == 1  # the first call's is 3
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_checkpointed_layers_have_the_statistics_of_plain_ones(reentrant):
+    """Checkpointing runs layers again during the backward pass; that is no second call."""
+
+    class Blocks(nn.Module):
+        def __init__(self, checkpointed):
+            super().__init__()
+            self.first = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Tanh())
+            self.second = nn.Sequential(nn.Conv2d(4, 4, 3), nn.ReLU())
+            self.head, self.checkpointed = nn.Linear(4 * 4, 3), checkpointed
+
+        def forward(self, x):
+            x = self.first(x)
+            if self.checkpointed and self.training:
+                x = checkpoint(self.second, x, use_reentrant=reentrant)
+            else:
+                x = self.second(x)
+            return self.head(x.flatten(1))
+
+    results = []
+    for checkpointed in (False, True):
+        seed_all()
+        model = Blocks(checkpointed)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        results.append(observed(model, optimizer, ordinary(model, optimizer, *data()))[0])
+    plain, again = results
+    for signal in ("activation", "gradient", "weight_gradient"):
+        assert np.isfinite(plain[signal].values[:, 0]).all()
+        np.testing.assert_array_equal(again[signal].values, plain[signal].values, err_msg=signal)
+        assert again[signal].num_samples == plain[signal].num_samples

@@ -182,6 +182,8 @@ class StepTap:
     def _on_output(self, row: int, tensor: Tensor) -> None:
         if not (self.root.training and torch.is_grad_enabled()):
             return
+        if row in self._latest and _in_backward():
+            return  # checkpointing runs the layer again, for the graph that has our hook already
         self.tap(row, tensor)
         if tensor.requires_grad:
             call = self._latest[row] = object()
@@ -262,6 +264,12 @@ class StepTap:
             return [reduction for part in parts for reduction in part()]
 
         return resolve
+
+
+def _in_backward() -> bool:
+    # Private, but there is no public way to ask; without it, as before: the last call counts.
+    task = getattr(torch._C, "_current_graph_task_id", None)
+    return task is not None and task() != -1
 
 
 def _some_of(parameter: Tensor) -> Tensor:
