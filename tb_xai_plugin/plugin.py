@@ -133,7 +133,7 @@ class XaiPlugin(base_plugin.TBPlugin):
             samples = np.zeros(len(named.steps), np.int64)
             source = pb.SOURCE_UNSPECIFIED if signal == "scalars" else pb.PROBE
             return message_answer(_series(named, width, samples, source))
-        stats = stacks.layer_stats(reader, run, signal)
+        stats = stacks.layer_stats(reader, run, signal, only=column)
         values = stats.column(column) if len(stats.steps) else stats.values[:, :, 0:0].reshape(0, 0)
         named = stacks.NamedSeries(stats.steps, stats.layers, values)
         source = _SOURCES.get(stats.source, pb.SOURCE_UNSPECIFIED)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError
@@ -39,11 +39,14 @@ class Tag:
 
 @dataclass(frozen=True)
 class Entry:
-    """Where one record is: `content` is its bytes, or what the source loads them by (blobs are lazy)."""
+    """Where one record is: `content` is its bytes, or what the source loads them by (blobs are lazy).
+
+    None where a reader has let go of the bytes: it asks the source again.
+    """
 
     step: int
     wall_time: float
-    content: bytes | str
+    content: bytes | str | None
 
 
 @dataclass(frozen=True)
@@ -77,33 +80,79 @@ def parse_tag(run: str, tag: str, content: bytes, **more: Any) -> Tag:
     return Tag(run, tag, data.kind, data.method, data.layer, data.signal, data.version, **more)
 
 
-class Cache:
-    """What was read, so that a poll reads only what is new; least recently used goes first. Thread-safe."""
+@dataclass(frozen=True)
+class _Stored:
+    """The entries of a tag in stored order, and how many bytes their contents have or had."""
 
-    def __init__(self, max_bytes: int = 128 << 20) -> None:
-        self._max_bytes = max_bytes
+    entries: list[Entry]
+    content_bytes: int
+
+
+class Cache:
+    """What was read, so that a poll reads only what is new; least recently used goes first. Thread-safe.
+
+    The default holds the statistics of two signals of 200 layers at 10 000 steps, and room for answers.
+    """
+
+    def __init__(self, max_bytes: int = 256 << 20) -> None:
+        self.max_bytes = max_bytes
         self._lock = threading.Lock()
         self._bytes = 0
         self._kept: OrderedDict[Hashable, tuple[int, Hashable, Any]] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
 
     def get(self, key: Hashable, make: Callable[[], tuple[int, Any]], version: Hashable = None) -> Any:
         """The value at `key`, made by `make() -> (bytes, value)` if it is not here in this version.
 
-        `make` runs outside the lock: two threads may both make a value, neither waits for the other.
+        While one thread makes a value, others that want it wait for it; those that want another do not. A
+        value above the whole budget is not kept.
         """
+        kept = self._find(key, version)
+        if kept is not None:
+            return kept[2]
+        with self._lock:
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            kept = self._find(key, version)
+            if kept is not None:
+                return kept[2]
+            try:
+                size, value = make()
+                self._keep(key, size, version, value)
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+        return value
+
+    def peek(self, key: Hashable) -> Any:
+        """The value at `key` of whatever version, or None: what a newer one can be made from."""
         with self._lock:
             kept = self._kept.get(key)
-            if kept is not None and kept[1] == version:
-                self._kept.move_to_end(key)
-                return kept[2]
-        size, value = make()
+            return kept[2] if kept else None
+
+    @property
+    def used_bytes(self) -> int:
+        """The bytes of all that is kept, as `make` told them."""
+        return self._bytes
+
+    def _find(self, key: Hashable, version: Hashable) -> tuple[int, Hashable, Any] | None:
         with self._lock:
-            self._bytes += size - self._kept.pop(key, (0, None, None))[0]
+            kept = self._kept.get(key)
+            if kept is None or kept[1] != version:
+                return None
+            self._kept.move_to_end(key)
+            return kept
+
+    def _keep(self, key: Hashable, size: int, version: Hashable, value: Any) -> None:
+        with self._lock:
+            self._bytes -= self._kept.pop(key, (0, None, None))[0]
+            if size > self.max_bytes:
+                return
+            self._bytes += size
             self._kept[key] = (size, version, value)
-            while self._bytes > self._max_bytes and self._kept:
+            while self._bytes > self.max_bytes:
                 _, (dropped, _, _) = self._kept.popitem(last=False)
                 self._bytes -= dropped
-        return value
 
 
 def current(entries: Iterable[Entry]) -> list[Entry]:
@@ -137,6 +186,11 @@ def restarts(entries: Iterable[Entry]) -> list[tuple[float, int]]:
 #: Small tags that every session of a run writes: a restart shows in them.
 _CLOCKS = (metadata.SCALARS_TAG, metadata.STATUS_TAG)
 
+#: Of one tag so many bytes stay as they were stored, the newest; older ones are read again when asked for.
+_KEPT_CONTENTS = 8 << 20
+#: A Python object per entry, with its numbers.
+_ENTRY_BYTES = 200
+
 
 class Reader:
     """Runs, tags and records of one source.
@@ -151,7 +205,8 @@ class Reader:
         self, source: Source, cache: Cache | None = None, problems: dict[str, dict[str, None]] | None = None
     ) -> None:
         self._source = source
-        self._cache = Cache() if cache is None else cache
+        self.cache = Cache() if cache is None else cache
+        self._read_again: dict[str, dict[tuple[int, float], bytes | str | None]] = {}
         self._problems = {} if problems is None else problems
 
     def tags_by_run(self) -> dict[str, list[Tag]]:
@@ -203,8 +258,15 @@ class Reader:
         """The stored bytes of an entry; None if TensorBoard has dropped them since."""
         if isinstance(entry.content, bytes):
             return entry.content
+        if entry.content is None:
+            content = self._again(tag).get((entry.step, entry.wall_time))
+            return content if isinstance(content, bytes) else None
         key = ("blob", tag.run, tag.tag, entry.step, entry.wall_time)
-        return self._cache.get(key, lambda: _sized(self._source.load(entry)))
+        return self.cache.get(key, lambda: _sized(self._source.load(entry)))
+
+    def content_bytes(self, tag: Tag) -> int:
+        """The size of all stored records of a tag, those included that no longer hold."""
+        return self._stored(tag).content_bytes
 
     def rows(self, run: str, name: str) -> list[Row]:
         """The decoded records of one tag in ascending steps; what cannot be decoded is left out and noted.
@@ -251,26 +313,56 @@ class Reader:
         return restarts(self._raw(tags[0])) if tags else []
 
     def _raw(self, tag: Tag) -> list[Entry]:
-        def read() -> tuple[int, list[Entry]]:
-            entries = list(self._source.entries(tag))
-            return sum(len(entry.content) + 64 for entry in entries), entries
+        return self._stored(tag).entries
 
-        return self._cache.get(("entries", tag.run, tag.tag), read, version=tag)
+    def _stored(self, tag: Tag) -> _Stored:
+        def read() -> tuple[int, _Stored]:
+            entries = list(self._source.entries(tag))
+            stored = sum(len(entry.content or b"") for entry in entries)
+            kept = entries if tag.media else _newest_contents(entries)
+            size = min(stored, _KEPT_CONTENTS) + _ENTRY_BYTES * len(entries)
+            return size, _Stored(kept, stored)
+
+        return self.cache.get(("entries", tag.run, tag.tag), read, version=tag)
+
+    def _again(self, tag: Tag) -> dict[tuple[int, float], bytes | str | None]:
+        # For one request, which may want many: not kept, for it may be larger than everything else.
+        if tag.tag not in self._read_again:
+            entries = self._source.entries(tag)
+            self._read_again[tag.tag] = {(e.step, e.wall_time): e.content for e in entries}
+        return self._read_again[tag.tag]
 
     def record(self, tag: Tag, entry: Entry) -> Any:
-        """The decoded record of an entry; None, and a note, if it cannot be decoded."""
+        """The decoded record of an entry, kept; None, and a note, if it cannot be decoded."""
 
         def decode() -> tuple[int, Any]:
             data = self.load(tag, entry)
-            if data is None:
-                return 0, None
-            try:
-                return 4 * len(data), codec.decode(tag.kind, data)
-            except (codec.SchemaError, ValueError) as error:
-                self.note(tag.run, f"tag {tag.tag!r}, step {entry.step}: {error}")
-                return 64, None
+            return 4 * len(data or b"") + 64, self._decode(tag, entry, data)
 
-        return self._cache.get(("record", tag.run, tag.tag, entry.step, entry.wall_time), decode)
+        return self.cache.get(("record", tag.run, tag.tag, entry.step, entry.wall_time), decode)
+
+    def decode(self, tag: Tag, entry: Entry) -> Any:
+        """As `record`, for who keeps what it needs of it."""
+        return self._decode(tag, entry, self.load(tag, entry))
+
+    def _decode(self, tag: Tag, entry: Entry, data: bytes | None) -> Any:
+        if data is None:
+            return None
+        try:
+            return codec.decode(tag.kind, data)
+        except (codec.SchemaError, ValueError) as error:
+            self.note(tag.run, f"tag {tag.tag!r}, step {entry.step}: {error}")
+            return None
+
+
+def _newest_contents(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries in their order; the older ones without contents where all are more than are to stay."""
+    kept, room = list(entries), _KEPT_CONTENTS
+    for place in sorted(range(len(kept)), key=lambda place: kept[place].wall_time, reverse=True):
+        room -= len(kept[place].content or b"")
+        if room < 0:
+            kept[place] = replace(kept[place], content=None)
+    return kept
 
 
 def unreadable(tag: Tag) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from tb_xai_plugin import metadata, series
-from tb_xai_plugin.reader import Reader, Row, UnknownNameError
+from tb_xai_plugin.layer_stack import SOURCES, layer_stack
+from tb_xai_plugin.reader import Reader, Row, Tag, UnknownNameError
 from tb_xai_plugin.records import LAYER_SIGNALS, PARAMETER_SIGNALS, Layer, LayerTable
 
 
@@ -130,22 +131,25 @@ def layer_table(reader: Reader, run: str) -> LayerTable | None:
     return reader.latest(run, metadata.LAYERS_TAG)
 
 
-def layer_stats(reader: Reader, run: str, signal: str) -> LayerStatsSeries:
-    """The statistics of one signal.
+def layer_stats(reader: Reader, run: str, signal: str, only: str | None = None) -> LayerStatsSeries:
+    """The statistics of one signal; if they are very large, of all those only the one asked for, if any is.
 
     Raises:
         UnknownNameError: if the run has no such signal; the message lists those it has.
     """
-    rows = _signal_rows(reader, run, signal, metadata.stats_tag(signal), "LayerStats")
-    named = _named(reader, run, rows, lambda record: record.values)
-    columns = series.union([row.record.columns for row, _ in named])
-    blocks = [_columns_aligned(row.record, columns) for row, _ in named]
-    names = series.union([names for _, names in named])
-    values = series.align([names for _, names in named], blocks, names, np.nan)
-    if not named:
-        values = np.zeros((0, 0, 0), np.float32)
+    tag = _signal_tag(reader, run, signal, metadata.stats_tag(signal), "LayerStats")
+    stack = layer_stack(reader, run, tag, _tables(reader, run), only)
+    if only and len(stack.steps) and only not in stack.columns:
+        known = series.union([columns for columns, _ in stack.layouts])
+        raise UnknownNameError(f"{signal} has no column {only!r}; columns: {', '.join(known)}")
     return LayerStatsSeries(
-        signal, _steps(named), columns, names, values.astype(np.float32), _sources(named), _samples(named)
+        signal,
+        stack.steps,
+        stack.columns,
+        stack.names,
+        stack.values.transpose(1, 2, 0),
+        tuple(SOURCES[code] for code in stack.source_codes.tolist()),
+        stack.num_samples,
     )
 
 
@@ -157,7 +161,9 @@ def histograms(reader: Reader, run: str, signal: str, only: str | None = None) -
     Raises:
         UnknownNameError: if the run has no such signal or row; the message lists those it has.
     """
-    rows = _signal_rows(reader, run, signal, metadata.histograms_tag(signal), "Histograms")
+    rows = reader.rows(
+        run, _signal_tag(reader, run, signal, metadata.histograms_tag(signal), "Histograms").tag
+    )
     named = _named(reader, run, rows, lambda record: record.counts)
     low, exponents = (named[-1][0].record.min_exponent, named[-1][0].record.exponents) if named else (0, 0)
     same = [
@@ -250,7 +256,7 @@ def _by_name(rows: Sequence[tuple[int, dict[str, float]]]) -> NamedSeries:
     return NamedSeries(steps, names, np.array(values, dtype=np.float64).reshape(len(rows), len(names)))
 
 
-def _signal_rows(reader: Reader, run: str, signal: str, tag: str, kind: str) -> list[Row]:
+def _signal_tag(reader: Reader, run: str, signal: str, tag: str, kind: str) -> Tag:
     there = {each.signal: each for each in reader.tags(run) if each.kind == kind}
     if signal not in there and signal not in (*LAYER_SIGNALS, *PARAMETER_SIGNALS):
         known = ", ".join((*LAYER_SIGNALS, *PARAMETER_SIGNALS))
@@ -262,7 +268,7 @@ def _signal_rows(reader: Reader, run: str, signal: str, tag: str, kind: str) -> 
         raise UnknownNameError(
             f"run {run!r} has no {kind} of {signal!r}; it has: {', '.join(there) or 'none yet'}"
         )
-    return reader.rows(run, tag)
+    return reader.tag(run, tag)
 
 
 def _tables(reader: Reader, run: str) -> dict[str, LayerTable]:
@@ -284,13 +290,6 @@ def _named(
             continue
         named.append((row, tuple(each.name for each in listed)))
     return named
-
-
-def _columns_aligned(record: Any, columns: tuple[str, ...]) -> np.ndarray:
-    if record.columns == columns:
-        return record.values
-    aligned = series.align([record.columns], [record.values.T], columns, np.nan)
-    return aligned[0].T
 
 
 def _chosen(names: tuple[str, ...], only: str | None, what: str) -> tuple[str, ...]:

@@ -114,7 +114,7 @@ def test_polling_reads_only_what_is_new(tmp_path: Path) -> None:
     provider.read_tensors = lambda *a, **k: calls.append(1) or read_tensors(*a, **k)
     for _ in range(3):
         read = reader(tmp_path, provider)
-        read._cache = cache
+        read.cache = cache
         read.rows("xai", "stats/activation")
     assert len(calls) == 3  # the tag, and the two that tell of restarts
 
