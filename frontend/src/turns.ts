@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Work that may come a few frames late, so that no frame waits for all of it: rows that scroll into view.
-import { useEffect, useState } from 'preact/hooks';
+// Work that may come a few frames late, so that no frame waits for all of it: rows that scroll into view, and
+// rows that follow a step.
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 /** Script time that one frame gives to preparations; what follows from the last of them comes on top. */
 const BUDGET_MS = 2;
@@ -47,4 +48,46 @@ export function useTurn(pieces: () => readonly (() => void)[], wanted = true): b
 /** The work on `items` in pieces of some. */
 export function inPieces<T>(items: readonly T[], size: number, work: (item: T) => void): (() => void)[] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => () => items.slice(i * size, (i + 1) * size).forEach(work));
+}
+
+/** Script time that one frame gives to rows that follow. */
+const FOLLOW_MS = 4;
+const MOST = 64;
+
+const late = new Map<object, () => void>();
+let lateAsked = false;
+let each = 0.5;
+
+/** Do `follow` in one of the next frames; what `owner` asked for before is forgotten, its place in the queue is not. */
+export function later(owner: object, follow: () => void): void {
+  late.set(owner, follow);
+  if (!lateAsked) requestAnimationFrame(followSome);
+  lateAsked = true;
+}
+
+/** As many as fit into a frame, by what the last ones took; their rendering comes with the microtasks. */
+function followSome(): void {
+  const started = performance.now();
+  const due = [...late].slice(0, Math.max(1, Math.min(MOST, Math.floor(FOLLOW_MS / each))));
+  for (const [owner, follow] of due) {
+    late.delete(owner);
+    follow();
+  }
+  queueMicrotask(() => { each = 0.7 * each + 0.3 * Math.max(0.02, (performance.now() - started) / due.length); });
+  lateAsked = late.size > 0;
+  if (lateAsked) requestAnimationFrame(followSome);
+}
+
+/** `value`, a frame or two late where others have to follow as well; at once while `urgent`. */
+export function useLate<T>(value: T, urgent: boolean): T {
+  const held = useRef(value);
+  const [, render] = useState(0);
+  const now = urgent || typeof IntersectionObserver === 'undefined';
+  if (now) held.current = value;
+  useLayoutEffect(() => {
+    if (held.current === value) late.delete(held);
+    else later(held, () => { held.current = value; render((count) => count + 1); });
+  }, [value, now]);
+  useEffect(() => () => { late.delete(held); }, []);
+  return held.current;
 }

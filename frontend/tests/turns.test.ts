@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Late work is done piece by piece, in turn, and can be withdrawn.
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { inPieces, soon } from '../src/turns';
+import { inPieces, later, soon } from '../src/turns';
 
 let frames: FrameRequestCallback[] = [];
 const nextFrame = (): void => { const due = frames; frames = []; due.forEach((one) => one(0)); };
@@ -50,4 +50,26 @@ it('pieces hold all items', () => {
   expect(pieces).toHaveLength(3);
   pieces.forEach((piece) => piece());
   expect(seen).toEqual([1, 2, 3, 4, 5]);
+});
+
+it('who follows late keeps its place and does only the newest', async () => {
+  const done: string[] = [];
+  let now = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => now);
+  const owners = Array.from({ length: 40 }, () => ({}));
+  owners.forEach((owner, i) => later(owner, () => { done.push(`old ${i}`); now += 1; }));
+  nextFrame();
+  const first = done.length;
+  expect(first).toBeGreaterThan(0);
+  expect(first).toBeLessThan(40);
+  owners.forEach((owner, i) => later(owner, () => { done.push(`new ${i}`); now += 1; }));
+  for (let i = 0; i < 60 && frames.length; i++) {
+    await Promise.resolve();
+    nextFrame();
+  }
+  expect(done.slice(first, first + 1)).toEqual([`new ${first}`]);
+  expect(done.filter((one) => one.startsWith('new'))).toHaveLength(40);
+  expect(done).toHaveLength(first + 40);
+  expect(frames).toHaveLength(0);
+  vi.restoreAllMocks();
 });

@@ -9,6 +9,7 @@ import { peakOf, sampleState, type Domain, type Frames, type SampleFilm } from '
 import type { Probe, Trust } from '../schema_pb';
 import { sample } from '../selection';
 import { formatStep } from '../steps';
+import { useLate } from '../turns';
 import type { Stamped } from '../wire';
 import { greyImage } from './bitmaps';
 import { FilmLine, lineHeight } from './film_lines';
@@ -61,11 +62,12 @@ export function useNear(element: { current: Element | null }): boolean {
 }
 
 /** A sample, or a class, with one line for each method. */
-export function FilmRow({ n, views }: { n: number; views: readonly FilmView[] }) {
-  const view = views[0]!;
+export function FilmRow({ n, views: wanted }: { n: number; views: readonly FilmView[] }) {
   const place = useRef<HTMLLIElement>(null);
   const near = useNear(place);
-  const selected = !view.means && sample.value === n;
+  const selected = !wanted[0]!.means && sample.value === n;
+  const views = useLate(wanted, selected || !near);
+  const view = views[0]!;
   useEffect(() => { if (selected) place.current?.scrollIntoView?.({ block: 'nearest' }); }, [selected]);
   const lines = views.reduce((sum, one) => sum + lineHeight(one), 0);
   const height = Math.max(lines, THUMB + 2 * MARGIN);
