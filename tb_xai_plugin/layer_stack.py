@@ -75,8 +75,9 @@ def grown(
     known = np.zeros(len(steps), bool)
     if len(before.steps):
         known = (before.steps[place] == steps) & (before.wall_times[place] == times)
-    if known.sum() < len(before.steps) and len(before.layouts) > 1:
-        # Steps were undone, and perhaps rows with them that nothing else has.
+    lost = known.sum() < len(before.steps)
+    if lost and (len(before.layouts) > 1 or not known.any()):
+        # Steps were undone, and perhaps with them rows or statistics that no other step has.
         return grown(reader, tag, entries, tables, only, _EMPTY)
     fresh, records, layouts = _decoded(reader, tag, entries, np.flatnonzero(~known), tables)
     kept = np.sort(np.concatenate([np.flatnonzero(known), fresh]))
