@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -90,9 +91,14 @@ class XaiPlugin(base_plugin.TBPlugin):
     def serve_catalog(self, request: wrappers.Request) -> Answer:
         """`catalog`."""
         reader, run = self._reader(request), text(request, "run")
-        tags = [_catalog_tag(tag, reader.entries(tag)) for tag in reader.tags(run)]
-        problems = reader.problems(run)
-        return Answer({"run": run, "name": display_name(run), "tags": tags, "problems": problems})
+
+        def make() -> Answer:
+            tags = [_catalog_tag(tag, reader.entries(tag)) for tag in reader.tags(run)]
+            # With thousands of steps TensorBoard's own conversion takes longer than all the rest.
+            found = {"run": run, "name": display_name(run), "tags": tags, "problems": reader.problems(run)}
+            return Answer(json.dumps(found, allow_nan=False).encode())
+
+        return self._until_news(reader, run, ("catalog",), make, tuple(reader.problems(run)))
 
     def serve_records(self, request: wrappers.Request) -> Answer:
         """`records`."""
@@ -119,13 +125,10 @@ class XaiPlugin(base_plugin.TBPlugin):
         width = whole(request, "width", 400, 1, _MOST_WIDTH)
         column = "" if signal in _NAMED else text(request, "column")
 
-        def make() -> tuple[int, Answer]:
-            answer = self._make_series(reader, run, signal, column, width)
-            return len(answer.content), answer
+        def make() -> Answer:
+            return self._make_series(reader, run, signal, column, width)
 
-        # With thousands of steps the decoded records do not all stay; the answer does, until there is news.
-        version = tuple(reader.tags(run))
-        return self._cache.get(("series", run, signal, column, width), make, version)
+        return self._until_news(reader, run, ("series", signal, column, width), make)
 
     def _make_series(self, reader: Reader, run: str, signal: str, column: str, width: int) -> Answer:
         if signal in _NAMED:
@@ -142,8 +145,15 @@ class XaiPlugin(base_plugin.TBPlugin):
     def serve_histograms(self, request: wrappers.Request) -> Answer:
         """`histograms`."""
         reader, run, name = self._reader(request), text(request, "run"), text(request, "name")
-        width = whole(request, "width", 400, 1, _MOST_WIDTH)
-        found = stacks.histograms(reader, run, text(request, "signal"), only=name)
+        width, signal = whole(request, "width", 400, 1, _MOST_WIDTH), text(request, "signal")
+
+        def make() -> Answer:
+            return self._make_histograms(reader, run, signal, name, width)
+
+        return self._until_news(reader, run, ("histograms", signal, name, width), make)
+
+    def _make_histograms(self, reader: Reader, run: str, signal: str, name: str, width: int) -> Answer:
+        found = stacks.histograms(reader, run, signal, only=name)
         starts = series.column_starts(len(found.steps), width)
         first, last = series.column_bounds(found.steps, starts)
         all_bins = np.concatenate([found.counts, found.nonfinite[:, :, None]], axis=2)
@@ -180,6 +190,17 @@ class XaiPlugin(base_plugin.TBPlugin):
                 source=_SOURCES.get(found.source, pb.SOURCE_UNSPECIFIED),
             )
         )
+
+    def _until_news(
+        self, reader: Reader, run: str, key: tuple[Any, ...], make: Callable[[], Answer], more: Any = None
+    ) -> Answer:
+        """The answer made before, until a tag of the run has grown or `more` has changed."""
+
+        def sized() -> tuple[int, Answer]:
+            answer = make()
+            return len(answer.content), answer
+
+        return self._cache.get(("answer", run, *key), sized, version=(tuple(reader.tags(run)), more))
 
     def _reader(self, request: wrappers.Request) -> Reader:
         environ = request.environ
