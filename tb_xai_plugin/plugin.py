@@ -14,10 +14,11 @@ from werkzeug import wrappers
 
 from tb_xai_plugin import codec, series, stacks
 from tb_xai_plugin import schema_pb2 as pb
+from tb_xai_plugin.cache import Cache
 from tb_xai_plugin.http import Answer, message_answer, route, text, whole
 from tb_xai_plugin.metadata import LAYERS_TAG, MEDIA, PLUGIN_NAME, SCHEMA_VERSION, SMALL, display_name
 from tb_xai_plugin.provider_source import ProviderSource
-from tb_xai_plugin.reader import Cache, Entry, Reader, Tag
+from tb_xai_plugin.reader import Entry, Reader, Tag
 from tb_xai_plugin.records import PROBE, TRAINING_BATCH
 from tb_xai_plugin.static_files import list_static
 

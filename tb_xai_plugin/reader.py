@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError
 
 from tb_xai_plugin import codec, metadata
+from tb_xai_plugin.cache import Cache
 
 
 class UnknownNameError(KeyError):
@@ -86,73 +85,6 @@ class _Stored:
 
     entries: list[Entry]
     content_bytes: int
-
-
-class Cache:
-    """What was read, so that a poll reads only what is new; least recently used goes first. Thread-safe.
-
-    The default holds the statistics of two signals of 200 layers at 10 000 steps, and room for answers.
-    """
-
-    def __init__(self, max_bytes: int = 256 << 20) -> None:
-        self.max_bytes = max_bytes
-        self._lock = threading.Lock()
-        self._bytes = 0
-        self._kept: OrderedDict[Hashable, tuple[int, Hashable, Any]] = OrderedDict()
-        self._making: dict[Hashable, threading.Lock] = {}
-
-    def get(self, key: Hashable, make: Callable[[], tuple[int, Any]], version: Hashable = None) -> Any:
-        """The value at `key`, made by `make() -> (bytes, value)` if it is not here in this version.
-
-        While one thread makes a value, others that want it wait for it; those that want another do not. A
-        value above the whole budget is not kept.
-        """
-        kept = self._find(key, version)
-        if kept is not None:
-            return kept[2]
-        with self._lock:
-            making = self._making.setdefault(key, threading.Lock())
-        with making:
-            kept = self._find(key, version)
-            if kept is not None:
-                return kept[2]
-            try:
-                size, value = make()
-                self._keep(key, size, version, value)
-            finally:
-                with self._lock:
-                    self._making.pop(key, None)
-        return value
-
-    def peek(self, key: Hashable) -> Any:
-        """The value at `key` of whatever version, or None: what a newer one can be made from."""
-        with self._lock:
-            kept = self._kept.get(key)
-            return kept[2] if kept else None
-
-    @property
-    def used_bytes(self) -> int:
-        """The bytes of all that is kept, as `make` told them."""
-        return self._bytes
-
-    def _find(self, key: Hashable, version: Hashable) -> tuple[int, Hashable, Any] | None:
-        with self._lock:
-            kept = self._kept.get(key)
-            if kept is None or kept[1] != version:
-                return None
-            self._kept.move_to_end(key)
-            return kept
-
-    def _keep(self, key: Hashable, size: int, version: Hashable, value: Any) -> None:
-        with self._lock:
-            self._bytes -= self._kept.pop(key, (0, None, None))[0]
-            if size > self.max_bytes:
-                return
-            self._bytes += size
-            self._kept[key] = (size, version, value)
-            while self._bytes > self.max_bytes:
-                _, (dropped, _, _) = self._kept.popitem(last=False)
-                self._bytes -= dropped
 
 
 def current(entries: Iterable[Entry]) -> list[Entry]:
