@@ -107,14 +107,20 @@ function levelled(index: number, levels: number | undefined): number {
   return Math.round(Math.round(index / step) * step);
 }
 
-let scratch: HTMLCanvasElement | undefined;
+/** A canvas for each size of map: setting a size clears it, and takes its time. */
+const scratch = new Map<string, HTMLCanvasElement>();
+const MOST_SIZES = 16;
 
 function toCanvas(pixels: Uint8ClampedArray<ArrayBuffer>, rows: number, columns: number): HTMLCanvasElement {
-  scratch ??= document.createElement('canvas');
-  if (scratch.width !== columns) scratch.width = columns; // each setting clears it, and takes its time
-  if (scratch.height !== rows) scratch.height = rows;
-  scratch.getContext('2d')?.putImageData(new ImageData(pixels, columns, rows), 0, 0);
-  return scratch;
+  const size = `${rows} ${columns}`;
+  let canvas = scratch.get(size);
+  if (!canvas) {
+    if (scratch.size >= MOST_SIZES) scratch.clear();
+    scratch.set(size, canvas = document.createElement('canvas'));
+    [canvas.width, canvas.height] = [columns, rows];
+  }
+  canvas.getContext('2d')?.putImageData(new ImageData(pixels, columns, rows), 0, 0);
+  return canvas;
 }
 
 /** The picture and its heat in a box. */

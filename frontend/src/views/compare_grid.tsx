@@ -9,7 +9,7 @@ import { greyImage } from './bitmaps';
 import { Cell, cellHeight, differenceCell, differenceWords, differentTargets, NUMBERS, numbersOf, rowOf, sideCell, sideWords, StateMark, unitWords } from './compare_cells';
 import { HeatLegend, heatMapName } from './explain_controls';
 import { formatMass, useNear } from './film_row';
-import { useTurn } from '../turns';
+import { useLate, useTurn } from '../turns';
 import { Shown } from './parts';
 
 interface GridProps { sides: readonly Side[]; count: number; unit: Unit; same: boolean }
@@ -45,11 +45,12 @@ export function SideHead({ side }: { side: Side }) {
   );
 }
 
-function GridRow({ n, sides, unit, same, wide }: { n: number; sides: readonly Side[]; unit: Unit; same: boolean; wide: number }) {
+function GridRow({ n, sides: wanted, unit, same, wide }: { n: number; sides: readonly Side[]; unit: Unit; same: boolean; wide: number }) {
   const place = useRef<HTMLTableRowElement>(null);
   const near = useNear(place);
-  const ready = useTurn(() => [() => rowOf(sides, n, unit)], near);
   const selected = sample.value === n;
+  const sides = useLate(wanted, selected || !near);
+  const ready = useTurn(() => [() => rowOf(sides, n, unit)], near);
   const row = useMemo(() => (ready ? rowOf(sides, n, unit) : null), [ready, sides, n, unit]);
   if (!row) return <tr ref={place}><td colSpan={2 * sides.length + NUMBERS.length} style={{ height: `${wide + 12}px` }} /></tr>;
   const height = cellHeight(sides, row, wide);
