@@ -3,14 +3,14 @@
 // while TensorBoard hides our frame.
 import { signal } from '@preact/signals';
 import { isVisible, onDataReloaded, prefersReducedMotion } from './host';
-import { wantedStep } from './selection';
+import { playing, wantedStep } from './selection';
 import { refreshAll, step, viewSteps } from './store';
 import { stepBy } from './steps';
 
 const POLL_MS = 5000;
 const FRAME_MS = 500;
 
-export const playing = signal(false);
+export { playing };
 
 /** Seconds since 1970, every few seconds: for "last data 6 min ago". */
 export const now = signal(Date.now() / 1000);

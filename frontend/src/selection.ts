@@ -132,6 +132,9 @@ export function addressValues(): Record<string, string> {
   return values;
 }
 
+/** Whether the film plays; the address waits until it stops. */
+export const playing = signal(false);
+
 /** Keep signals and address the same from now on; returns how to stop. */
 export function mirrorAddress(): () => void {
   readAddress();
@@ -139,7 +142,7 @@ export function mirrorAddress(): () => void {
   const stopWriting = effect(() => {
     const values = addressValues();
     clearTimeout(timer);
-    timer = window.setTimeout(() => writeState(values), 120);
+    if (!playing.value) timer = window.setTimeout(() => writeState(values), 120);
   });
   const stopReading = onAddressChange(readAddress);
   return () => { clearTimeout(timer); stopWriting(); stopReading(); };

@@ -28,6 +28,14 @@ def test_no_spike_disappears(array: np.ndarray, width: int) -> None:
     assert np.array_equal(~there, np.stack([np.isnan(piece).all(axis=0) for piece in pieces]))
 
 
+def test_infinities_stay_extremes_and_do_not_spread() -> None:
+    array = np.array([[1.0, np.inf], [-np.inf, -np.inf], [np.nan, 2.0], [3.0, 4.0]])
+    mean, low, high = series.mean_low_high(array, np.array([0, 2]))
+    np.testing.assert_array_equal(low, [[-np.inf, -np.inf], [3.0, 2.0]])
+    np.testing.assert_array_equal(high, [[1.0, np.inf], [3.0, 4.0]])
+    np.testing.assert_array_equal(mean, [[-np.inf, np.nan], [3.0, 3.0]])
+
+
 @given(counts, widths)
 def test_sums_are_kept(array: np.ndarray, width: int) -> None:
     summed = series.summed(array, series.column_starts(len(array), width))
