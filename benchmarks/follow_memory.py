@@ -2,7 +2,8 @@
 """The browser's memory while a log grows and the tab follows it.
 
 `python -m benchmarks.follow_memory --seconds 180`. The recorder's sink writes 50 steps a second of 50 layers,
-a real TensorBoard serves them, and frontend/browser/follow_memory.mjs reports the heap after collection. What may grow with the log is the catalog's list of steps, a few bytes per kept record.
+a real TensorBoard serves them, and frontend/browser/follow_memory.mjs reports the heap.
+What may grow with the log is the catalog's list of steps, a few bytes per kept record.
 """
 
 from __future__ import annotations
