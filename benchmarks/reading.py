@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 PAINT_BAR_S, ANSWER_BAR_MS, ANSWER_BAR_KB, GROWTH_BAR = 1.0, 100, 300, 1.3
 ROUTES = (
-    "catalog?run={run}",
+    "catalog?run={run}&times=0",
     "series?run={run}&signal=activation&column=dead_fraction&width=400",
     "series?run={run}&signal=gradient&column=norm&width=400",
     "series?run={run}&signal=scalars&column=&width=400",

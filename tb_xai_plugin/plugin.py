@@ -92,14 +92,15 @@ class XaiPlugin(base_plugin.TBPlugin):
     def serve_catalog(self, request: wrappers.Request) -> Answer:
         """`catalog`."""
         reader, run = self._reader(request), text(request, "run")
+        times = whole(request, "times", 1, 0, 1)
 
         def make() -> Answer:
-            tags = [_catalog_tag(tag, reader.entries(tag)) for tag in reader.tags(run)]
+            tags = [_catalog_tag(tag, reader.entries(tag), bool(times)) for tag in reader.tags(run)]
             # With thousands of steps TensorBoard's own conversion takes longer than all the rest.
             found = {"run": run, "name": display_name(run), "tags": tags, "problems": reader.problems(run)}
             return Answer(json.dumps(found, allow_nan=False).encode())
 
-        return self._until_news(reader, run, ("catalog",), make, tuple(reader.problems(run)))
+        return self._until_news(reader, run, ("catalog", times), make, tuple(reader.problems(run)))
 
     def serve_records(self, request: wrappers.Request) -> Answer:
         """`records`."""
@@ -235,7 +236,12 @@ def _last_step(reader: Reader, tags: list[Tag]) -> int:
     return max((entries[-1].step for entries in written if entries), default=0)
 
 
-def _catalog_tag(tag: Tag, entries: list[Entry]) -> dict[str, Any]:
+#: Kinds whose records the tab keeps one by one: it has to know which of them it has.
+_FRAMES = ("Attribution", "Attention", "Trust")
+
+
+def _catalog_tag(tag: Tag, entries: list[Entry], times: bool) -> dict[str, Any]:
+    timed = entries if times or tag.kind in _FRAMES else entries[-1:]
     return {
         "tag": tag.tag,
         "kind": tag.kind,
@@ -243,7 +249,7 @@ def _catalog_tag(tag: Tag, entries: list[Entry]) -> dict[str, Any]:
         "layer": tag.layer,
         "signal": tag.signal,
         "steps": [entry.step for entry in entries],
-        "wall_times": [entry.wall_time for entry in entries],
+        "wall_times": [entry.wall_time for entry in timed],
     }
 
 

@@ -27,6 +27,7 @@ export interface Tag {
   layer: string;
   signal: string;
   steps: number[];
+  /** Of every step for maps, heads and trust; else of the newest alone. */
   wall_times: number[];
 }
 
@@ -113,7 +114,7 @@ export async function fetchRuns(): Promise<Runs> {
 }
 
 export async function fetchCatalog(run: string): Promise<Catalog> {
-  return (await get('catalog', { run })).json() as Promise<Catalog>;
+  return (await get('catalog', { run, times: 0 })).json() as Promise<Catalog>;
 }
 
 /** At most `limit` (up to 256) records of one tag; the last ones with `newest`. */

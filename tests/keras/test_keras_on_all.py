@@ -22,15 +22,33 @@ SHARED = (
 )
 
 
+BACKENDS = ("torch", "jax")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """Both at once, each on one thread: the tests' arrays are tiny, and idle OpenMP threads spin."""
+    processes = {}
+    for backend in BACKENDS:
+        files = [str(HERE / name) for name in (*SHARED, f"{backend}_only.py")]
+        environment = {**os.environ, "KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files]
+        said = tmp_path_factory.mktemp("said") / f"{backend}.txt"
+        with said.open("w") as output:
+            process = subprocess.Popen(
+                command, cwd=HERE.parent.parent, env=environment, stdout=output, stderr=subprocess.STDOUT
+            )
+        processes[backend] = process, said
+    yield processes
+    for process, _ in processes.values():
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["torch", "jax"])
-def test_keras_on(backend):
-    files = [str(HERE / name) for name in (*SHARED, f"{backend}_only.py")]
-    # One thread: the tests' arrays are tiny, and idle OpenMP threads spin.
-    environment = {**os.environ, "KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files]
-    ran = subprocess.run(
-        command, cwd=HERE.parent.parent, env=environment, capture_output=True, text=True, timeout=560
-    )
-    assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
-    assert "skipped" not in ran.stdout.splitlines()[-1]
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_keras_on(backend, running):
+    process, said = running[backend]
+    assert process.wait() == 0, said.read_text()[-6000:]
+    assert "skipped" not in said.read_text().splitlines()[-1]
