@@ -50,32 +50,31 @@ export function inPieces<T>(items: readonly T[], size: number, work: (item: T) =
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => () => items.slice(i * size, (i + 1) * size).forEach(work));
 }
 
-/** Script time that one frame gives to rows that follow. */
-const FOLLOW_MS = 4;
-const MOST = 64;
+/** Script time after which a frame leaves those that follow to the next one. */
+const FOLLOW_MS = 3;
 
 const late = new Map<object, () => void>();
 let lateAsked = false;
-let each = 0.5;
 
 /** Do `follow` in one of the next frames; what `owner` asked for before is forgotten, its place in the queue is not. */
 export function later(owner: object, follow: () => void): void {
   late.set(owner, follow);
-  if (!lateAsked) requestAnimationFrame(followSome);
+  // Not in the frame of what is followed, which has its own work.
+  if (!lateAsked) requestAnimationFrame(() => requestAnimationFrame(() => void followSome()));
   lateAsked = true;
 }
 
-/** As many as fit into a frame, by what the last ones took; their rendering comes with the microtasks. */
-function followSome(): void {
+/** One after the other, each with its rendering, which comes with the microtasks. */
+async function followSome(): Promise<void> {
   const started = performance.now();
-  const due = [...late].slice(0, Math.max(1, Math.min(MOST, Math.floor(FOLLOW_MS / each))));
-  for (const [owner, follow] of due) {
+  for (const [owner, follow] of late) {
     late.delete(owner);
     follow();
+    await Promise.resolve();
+    if (performance.now() - started > FOLLOW_MS) break;
   }
-  queueMicrotask(() => { each = 0.7 * each + 0.3 * Math.max(0.02, (performance.now() - started) / due.length); });
   lateAsked = late.size > 0;
-  if (lateAsked) requestAnimationFrame(followSome);
+  if (lateAsked) requestAnimationFrame(() => void followSome());
 }
 
 /** `value`, a frame or two late where others have to follow as well; at once while `urgent`. */

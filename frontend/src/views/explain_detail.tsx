@@ -9,6 +9,7 @@ import { stepA, stepB } from '../selection';
 import { badgesOf, isUnstable } from '../trust';
 import { peakOf, resolutionNote, sampleFilm, sampleState, strongestPlace, type SampleFilm } from '../explain';
 import { formatStep } from '../steps';
+import { useLate } from '../turns';
 import type { Grid } from '../wire';
 import { greyImage } from './bitmaps';
 import { HeatLegend } from './explain_controls';
@@ -21,7 +22,8 @@ import { WordsOrBars } from './words_bars';
 
 const WIDTH = 288;
 
-export function ExplainDetail({ n, view }: { n: number; view: FilmView }) {
+export function ExplainDetail({ n, view: wanted }: { n: number; view: FilmView }) {
+  const view = useLate(wanted, false);
   const { step, record } = view.frames[view.current]!;
   const film = sampleFilm(view.frames, n);
   const map = film.maps[view.current]!;
