@@ -92,15 +92,15 @@ class XaiPlugin(base_plugin.TBPlugin):
     def serve_catalog(self, request: wrappers.Request) -> Answer:
         """`catalog`."""
         reader, run = self._reader(request), text(request, "run")
-        times = whole(request, "times", 1, 0, 1)
+        compact = whole(request, "compact", 0, 0, 1)
 
         def make() -> Answer:
-            tags = [_catalog_tag(tag, reader.entries(tag), bool(times)) for tag in reader.tags(run)]
+            tags = [_catalog_tag(tag, reader.entries(tag), bool(compact)) for tag in reader.tags(run)]
             # With thousands of steps TensorBoard's own conversion takes longer than all the rest.
             found = {"run": run, "name": display_name(run), "tags": tags, "problems": reader.problems(run)}
             return Answer(json.dumps(found, allow_nan=False).encode())
 
-        return self._until_news(reader, run, ("catalog", times), make, tuple(reader.problems(run)))
+        return self._until_news(reader, run, ("catalog", compact), make, tuple(reader.problems(run)))
 
     def serve_records(self, request: wrappers.Request) -> Answer:
         """`records`."""
@@ -240,15 +240,16 @@ def _last_step(reader: Reader, tags: list[Tag]) -> int:
 _FRAMES = ("Attribution", "Attention", "Trust")
 
 
-def _catalog_tag(tag: Tag, entries: list[Entry], times: bool) -> dict[str, Any]:
-    timed = entries if times or tag.kind in _FRAMES else entries[-1:]
+def _catalog_tag(tag: Tag, entries: list[Entry], compact: bool) -> dict[str, Any]:
+    timed = entries if not compact or tag.kind in _FRAMES else entries[-1:]
+    steps = [entry.step for entry in entries]
     return {
         "tag": tag.tag,
         "kind": tag.kind,
         "method": tag.method,
         "layer": tag.layer,
         "signal": tag.signal,
-        "steps": [entry.step for entry in entries],
+        **({"step_runs": series.runs_of(steps)} if compact else {"steps": steps}),
         "wall_times": [entry.wall_time for entry in timed],
     }
 

@@ -87,3 +87,16 @@ def align(
             to, source = (list(indices) for indices in zip(*pairs, strict=True))
             aligned[step, to] = block[source]
     return aligned
+
+
+def runs_of(steps: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Ascending steps as (first, stride, count), one after the other: a schedule is a few such runs."""
+    runs: list[tuple[int, int, int]] = []
+    for step in steps:
+        if runs:
+            first, stride, count = runs[-1]
+            if count == 1 or step == first + stride * count:
+                runs[-1] = (first, step - first if count == 1 else stride, count + 1)
+                continue
+        runs.append((step, 0, 1))
+    return runs

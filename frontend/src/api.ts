@@ -113,9 +113,17 @@ export async function fetchRuns(): Promise<Runs> {
   return (await get('runs')).json() as Promise<Runs>;
 }
 
+/** A tag as it travels: its steps as runs [first, stride, count]. */
+type CompactTag = Omit<Tag, 'steps'> & { steps?: number[]; step_runs?: [number, number, number][] };
+
 export async function fetchCatalog(run: string): Promise<Catalog> {
-  return (await get('catalog', { run, times: 0 })).json() as Promise<Catalog>;
+  const found = (await (await get('catalog', { run, compact: 1 })).json()) as Omit<Catalog, 'tags'> & { tags: CompactTag[] };
+  return { ...found, tags: found.tags.map(({ step_runs, ...tag }) => ({ ...tag, steps: tag.steps ?? stepsOf(step_runs ?? []) })) };
 }
+
+/** The steps of runs [first, stride, count]. */
+export const stepsOf = (runs: readonly (readonly [number, number, number])[]): number[] =>
+  runs.flatMap(([first, stride, count]) => Array.from({ length: count }, (_, i) => first + i * stride));
 
 /** At most `limit` (up to 256) records of one tag; the last ones with `newest`. */
 export async function fetchRecords<T extends { version: number }>(

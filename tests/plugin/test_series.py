@@ -75,3 +75,17 @@ def test_rows_are_merged_by_name() -> None:
 def test_width_is_checked() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         series.column_starts(3, 0)
+
+
+@given(st.lists(st.integers(0, 500), unique=True).map(sorted))
+def test_runs_are_the_steps(steps):
+    runs = series.runs_of(steps)
+    assert [first + i * stride for first, stride, count in runs for i in range(count)] == steps
+
+
+def test_a_schedule_is_a_few_runs():
+    assert series.runs_of(list(range(10)) + list(range(10, 200, 5)) + [400]) == [
+        (0, 1, 11),
+        (15, 5, 37),
+        (400, 0, 1),
+    ]
