@@ -85,8 +85,11 @@ class JaxEngine:
     ) -> tuple[_Run, Any]:
         """One run that changes no variable: what a traced run assigned would outlive its trace."""
         self._run = run = _Run(shifts or {})
-        with keras.StatelessScope(values, collect_losses=True), run.noting_logits():
-            return run, forward(run.watch)
+        try:
+            with keras.StatelessScope(values, collect_losses=True), run.noting_logits():
+                return run, forward(run.watch)
+        finally:
+            self._run = _Run({})  # what it holds is as large as all activations
 
 
 #: Kinds of keys: ("point", index) of a run's marked tensors, ("variable", id).
