@@ -86,7 +86,19 @@ class Turned(nn.Module):
         return self.inner(x.transpose(1, 2))
 
 
-@pytest.mark.parametrize("make", [Recurrent, Turned])
+class Deep(nn.Module):
+    """Takes [n t c]; a later convolution has as many channels as there are moments."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Conv1d(3, 20, 3), nn.Tanh(), nn.Conv1d(20, 4, 3), nn.Flatten())
+        self.head = nn.Linear(64, 2)
+
+    def forward(self, x):
+        return self.head(self.inner(x.transpose(1, 2)))
+
+
+@pytest.mark.parametrize("make", [Recurrent, Turned, Deep])
 def test_series_with_their_features_last(make, tmp_path):
     seed_all()
     model, x = make(), torch.randn(6, 20, 3)

@@ -42,9 +42,9 @@ def series_names(run: DryRun, axes: dict[str, int]) -> frozenset[str]:
 
 
 def takes_series(model: nn.Module, shape: Sequence[int]) -> bool:
-    """Whether an input of this shape is [n c t]: a convolution of series takes as many channels."""
-    convolutions = (module for module in model.modules() if isinstance(module, SERIES))
-    return len(shape) == 3 and any(module.in_channels == shape[1] for module in convolutions)
+    """Whether an input of this shape is [n c t]: the first convolution of series takes as many channels."""
+    first = next((module for module in model.modules() if isinstance(module, SERIES)), None)
+    return first is not None and len(shape) == 3 and first.in_channels == shape[1]
 
 
 def candidates(
