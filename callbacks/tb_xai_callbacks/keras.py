@@ -60,7 +60,8 @@ class ExplainCallback(keras.callbacks.Callback):
         self._log_dir = log_dir
         self._data = validation_data if validation_data is not None else probe
         self._options = Options.create(**options)
-        check_regions(given_inputs(self._data), self._options)
+        if self._options.regions is not None:
+            check_regions(given_inputs(self._data), self._options.regions)
         self._recorder: Recorder | None = None
         self._probe: ProbeSet | None = None
         self._truth: Any = None

@@ -61,7 +61,8 @@ class ExplainCallback(Callback):
         self._log_dir = log_dir
         self._probe = probe
         self._options = Options.create(**options)
-        check_regions(None if probe is None else split_batch(probe)[0], self._options)
+        if self._options.regions is not None:
+            check_regions(None if probe is None else split_batch(probe)[0], self._options.regions)
         self._recorder: Recorder | None = None
         self._observer: TorchObserver | None = None
         self._problems: tuple[str, ...] = ()

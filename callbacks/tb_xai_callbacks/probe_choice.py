@@ -47,18 +47,16 @@ def probe_from(
     return replace(probe, regions=_regions(main, len(arrays_of(inputs)[0]), probe.index, options.regions))
 
 
-def check_regions(inputs: Any, options: Options) -> None:
+def check_regions(inputs: Any, regions: Any) -> None:
     """Refuse regions that cannot be while the user is still there; `inputs` None: no arrays were given.
 
     Raises:
         ValueError: naming the sample and the box, or saying that the samples are missing.
     """
-    if options.regions is None:
-        return
     if inputs is None:
         raise ValueError("regions: they are of the samples of probe=; give it as (inputs, labels), in arrays")
     main = np.asarray(arrays_of(inputs)[0])
-    _regions(main, len(main), np.arange(len(main)), options.regions)
+    _regions(main, len(main), np.arange(len(main)), regions)
 
 
 def _feature_names(main: np.ndarray, names: Sequence[str] | None) -> tuple[str, ...]:

@@ -50,7 +50,8 @@ class Watch:
             inputs, labels = None, None
         else:
             inputs, labels = probe if isinstance(probe, (tuple, list)) and len(probe) == 2 else (probe, None)
-        check_regions(None if inputs is None else numpy_of(inputs), start.options)
+        if start.options.regions is not None:
+            check_regions(None if inputs is None else numpy_of(inputs), start.options.regions)
         if self._closed:
             return
         if inputs is None:

@@ -16,6 +16,7 @@ from tb_xai_callbacks.backends.torch import TorchObserver
 from tb_xai_callbacks.backends.torch_guard import forked_rng
 from tb_xai_callbacks.guard import LOGGER
 from tb_xai_callbacks.options import Options
+from tb_xai_callbacks.probe_choice import check_regions
 from tb_xai_callbacks.probe_set import ProbeSet
 from tb_xai_callbacks.recorder import Recorder
 from tb_xai_callbacks.torch_start import Start, check_layer_names, learning_rates, numpy_of, why
@@ -62,6 +63,9 @@ class ExplainCallback(TrainerCallback):
         self._log_dir = log_dir
         self._probe = probe
         self._options = Options.create(**options)
+        if self._options.regions is not None and not isinstance(probe, Mapping):
+            inputs = probe[0] if isinstance(probe, (tuple, list)) and len(probe) == 2 else probe
+            check_regions(None if inputs is None else numpy_of(inputs), self._options.regions)
         self._methods_given = "methods" in options
         self._trainer: Any = None
         self._forget()

@@ -137,3 +137,13 @@ def test_tokens_have_strings(vocabulary, tmp_path):
     assert run.probe.tokens == (("cat", "sat", "<pad>"), ("3", "cat", "cat"))
     with pytest.raises(ValueError, match="whole numbers"):
         watch(network(), log_dir=tmp_path, probe=torch.rand(4, 1, 8, 8), vocabulary=vocabulary)
+
+
+def test_the_trainers_callback_refuses_regions_too(tmp_path):
+    from tb_xai_callbacks.transformers import ExplainCallback as TrainerCallback
+
+    regions = [None, [(0, 0, 9, 1)]]
+    with pytest.raises(ValueError, match="sample 1, box 0"):
+        TrainerCallback(tmp_path, probe=(torch.rand(2, 1, 8, 8), torch.zeros(2)), regions=regions)
+    with pytest.raises(ValueError, match="give it as"):
+        TrainerCallback(tmp_path, regions=regions)
