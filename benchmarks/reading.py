@@ -38,6 +38,10 @@ ROUTES = (
 )
 
 
+#: Route → (seconds, bytes).
+Answers = dict[str, tuple[float, int]]
+
+
 def _table(layers: int) -> r.LayerTable:
     rows = tuple(
         r.Layer(f"block{i // 8}.layer{i % 8}", "Conv2d", (64, 8, 8), 64, spatial=True) for i in range(layers)
@@ -85,7 +89,7 @@ def _answer(url: str) -> tuple[float, int]:
     return time.perf_counter() - before, size
 
 
-def answers(url: str, run: str, layer: str, times: int) -> dict[str, tuple[float, int]]:
+def answers(url: str, run: str, layer: str, times: int) -> Answers:
     """Route → (median seconds on a warm server, bytes)."""
     found = {}
     for route in ROUTES:
@@ -106,6 +110,23 @@ def first_paint(url: str, run: str, times: int) -> dict[str, Any]:
         command, cwd=ROOT / "frontend", env=environment, check=True, stdout=subprocess.PIPE, text=True
     )
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _growth(before: Answers, after: Answers) -> list[Figure]:
+    """How much longer and larger answers are of ten times the steps."""
+    slower = {one: after[one][0] / before[one][0] for one in before}
+    worst = max(slower, key=lambda one: slower[one])
+    total = sum(size for _, size in after.values()) / sum(size for _, size in before.values())
+    larger = {one: after[one][1] / before[one][1] for one in before}
+    most = max(larger, key=lambda one: larger[one])
+    # Up to its 400 columns a series of a single row has one for each step that the thinning keeps.
+    sizes = f"`{most}`, {before[most][1] / 1e3:.1f} to {after[most][1] / 1e3:.1f} KB"
+    title = "ten times the steps: growth in"
+    return [
+        Figure(f"{title} time", slower[worst], "×", bar=GROWTH_BAR, note=f"`{worst}`"),
+        Figure(f"{title} size, all answers", total, "×", bar=GROWTH_BAR),
+        Figure(f"{title} size, the one that grows most", larger[most], "×", note=sizes),
+    ]
 
 
 def run(quick: bool = False) -> list[Section]:
@@ -143,16 +164,5 @@ def run(quick: bool = False) -> list[Section]:
         section.figures.append(
             Figure(f"{name}: largest answer", size / 1e3, "KB", bar=ANSWER_BAR_KB, note=f"`{large}`")
         )
-    before, after = found["thinned"], found["thinned_long"]
-    slower = {one: after[one][0] / before[one][0] for one in before}
-    worst = max(slower, key=lambda one: slower[one])
-    title = "ten times the steps: growth in"
-    section.figures.append(Figure(f"{title} time", slower[worst], "×", bar=GROWTH_BAR, note=f"`{worst}`"))
-    total = sum(size for _, size in after.values()) / sum(size for _, size in before.values())
-    section.figures.append(Figure(f"{title} size, all answers", total, "×", bar=GROWTH_BAR))
-    larger = {one: after[one][1] / before[one][1] for one in before}
-    most = max(larger, key=lambda one: larger[one])
-    # Up to its 400 columns a series of a single row has one for each step that the thinning keeps.
-    sizes = f"`{most}`, {before[most][1] / 1e3:.1f} to {after[most][1] / 1e3:.1f} KB"
-    section.figures.append(Figure(f"{title} size, the one that grows most", larger[most], "×", note=sizes))
+    section.figures += _growth(found["thinned"], found["thinned_long"])
     return [section]
