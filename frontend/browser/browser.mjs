@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One Chromium for a test file, and a page that notes everything it should not have: console errors,
-// CSP violations, failed requests.
+// CSP violations, failed requests. What is drawn comes a frame or more after what asked for it, so tests wait for it.
+import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -78,3 +79,24 @@ export async function violations(page, frame) {
   const read = () => window.__violations ?? [];
   return [...(await page.evaluate(read)), ...(await frame.evaluate(read))];
 }
+
+/** The first of what `read` gives that `check` does not throw at; after ten seconds `check` throws. */
+export async function eventually(read, check) {
+  const until = Date.now() + 10_000;
+  for (;;) {
+    const seen = await read();
+    try {
+      check(seen);
+      return seen;
+    } catch (error) {
+      if (Date.now() > until) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Wait until the text of `locator`, its narrow spaces made plain ones, matches all `patterns`; the text. */
+export const says = (locator, ...patterns) => eventually(
+  async () => (await locator.innerText()).replace(/\u202f/g, ' '),
+  (said) => { for (const pattern of patterns) assert.match(said, pattern); },
+);

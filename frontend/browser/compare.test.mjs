@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { axeViolations } from './axe.mjs';
-import { launch, openTab, setDark, violations, watchedPage } from './browser.mjs';
+import { eventually, launch, openTab, says, setDark, violations, watchedPage } from './browser.mjs';
 
 const url = process.env.TAB_URL;
 let context;
@@ -24,9 +24,6 @@ async function inTab(state, body) {
   await page.close();
 }
 
-const text = (frame) => frame.locator('main').innerText();
-const plain = (said) => said.replace(/\u202f/g, ' ');
-
 test('two runs’ Grad-CAM at one step in three clicks', () =>
   inTab({}, async ({ frame }) => {
     await frame.getByRole('button', { name: 'Compare', exact: true }).click();
@@ -35,11 +32,7 @@ test('two runs’ Grad-CAM at one step in three clicks', () =>
     const box = await track.boundingBox();
     await track.click({ position: { x: box.width * 0.58, y: 10 } });
     await frame.waitForSelector('.compare-grid canvas');
-    const said = plain(await text(frame));
-    assert.match(said, /A\s+wide/);
-    assert.match(said, /B\s+narrow/);
-    assert.match(said, /showing 1 000 for 1 [12]\d\d/);
-    assert.match(said, /B − A/);
+    const said = await says(frame.locator('main'), /A\s+wide/, /B\s+narrow/, /showing 1 000 for 1 [12]\d\d/, /B − A/);
     assert.equal(await frame.locator('select').nth(1).inputValue(), 'grad_cam');
     assert.doesNotMatch(said, /probes differ/);
   }));
@@ -49,15 +42,15 @@ test('the second run is chosen by itself, and key 5 opens the view', () =>
     await frame.locator('main').click({ position: { x: 3, y: 3 } });
     await page.keyboard.press('5');
     await frame.waitForSelector('.compare-grid canvas');
-    assert.match(await text(frame), /B\s+wide/);
+    await says(frame.locator('main'), /B\s+wide/);
     await page.waitForTimeout(400);
-    assert.match(page.url(), /view=compare/);
+    await page.waitForURL(/view=compare/, { timeout: 10_000 });
   }));
 
 test('different probes are said before anything is read from the pictures', () =>
   inTab({ run: 'narrow/xai', view: 'compare', with: 'other/xai' }, async ({ frame }) => {
     await frame.waitForSelector('.compare-grid canvas');
-    assert.match(await text(frame), /probes differ/);
+    await says(frame.locator('main'), /probes differ/);
   }));
 
 test('runs with nothing in common, and runs without explanations, get a sentence', async () => {
@@ -65,10 +58,10 @@ test('runs with nothing in common, and runs without explanations, get a sentence
     await frame.waitForSelector('.compare-grid canvas');
   });
   await inTab({ run: 'narrow/xai', view: 'compare', with: 'bare/xai' }, async ({ frame }) => {
-    assert.match(await text(frame), /no method at a layer of the same name in common.*bare: no explanations/s);
+    await says(frame.locator('main'), /no method at a layer of the same name in common.*bare: no explanations/s);
   });
   await inTab({ run: 'bare/xai', view: 'compare' }, async ({ frame }) => {
-    assert.match(await text(frame), /no layer.s output has rows and columns/);
+    await says(frame.locator('main'), /no layer.s output has rows and columns/);
   });
 });
 
@@ -78,12 +71,12 @@ test('swipe moves by keyboard, D shows the difference, and two steps can be comp
     await range.focus();
     const before = Number(await range.inputValue());
     await page.keyboard.press('ArrowRight');
-    assert.ok(Number(await range.inputValue()) > before);
+    await eventually(() => range.inputValue(), (now) => assert.ok(Number(now) > before));
     await page.keyboard.press('d');
     await frame.getByText('B − A on the same scale').waitFor();
     await frame.getByRole('button', { name: 'Steps', exact: true }).click();
     await frame.waitForSelector('.large-picture canvas');
-    assert.match(plain(await text(frame)), /step 0\s.*step 2 000/s);
+    await says(frame.locator('main'), /step 0\s.*step 2 000/s);
     assert.deepEqual(await axeViolations(frame), []);
   }));
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { axeViolations } from './axe.mjs';
-import { launch, openTab, setDark, violations, watchedPage } from './browser.mjs';
+import { eventually, launch, openTab, says, setDark, violations, watchedPage } from './browser.mjs';
 
 const url = process.env.TAB_URL;
 let context;
@@ -44,18 +44,17 @@ async function seesEvidence(frame) {
   for (const label of [/^Activations: histograms/, /^Gradients at its output: histograms/, /122 of 128 units dead at step 210; most died between steps 200 and 210/, /^Update ratio of conv2’s weights: conv2.weight/, /^Learning rate of its group: learning_rate\/1 from 0.01 to 1/, /^Loss: loss/]) {
     await drawer.getByRole('img', { name: label }).first().waitFor({ timeout: 30_000 });
   }
-  const said = await drawer.innerText();
-  for (const part of [/relu2 is dead since step 206/, /Likely\s+The learning rate of conv2 rose/, /Try\s+Lower the learning rate/, /A 180/, /B 210/, /limit 95/]) assert.match(said, part);
-  assert.equal(await frame.locator('.step-field input').inputValue(), '210');
+  await says(drawer, /relu2 is dead since step 206/, /Likely\s+The learning rate of conv2 rose/, /Try\s+Lower the learning rate/, /A 180/, /B 210/, /limit 95/);
+  await eventually(() => frame.locator('.step-field input').inputValue(), (step) => assert.equal(step, '210'));
 }
 
 test('one plain sentence, then the findings, the worst first, consequences below their cause', () =>
   inTab({ run: 'sick/xai' }, async ({ frame }) => {
-    assert.match(await frame.locator('h1.sentence').innerText(), /relu2 is dead since step 206 — share of dead units 97/);
+    await says(frame.locator('h1.sentence'), /relu2 is dead since step 206 — share of dead units 97/);
     const titles = await frame.locator('.incidents > li > .finding strong').allInnerTexts();
     assert.deepEqual(titles, ['relu2 is dead', 'Steps of conv2.bias are too large', '3 of 10 classes are never predicted']);
     await frame.getByText('and 3 consequences').click();
-    assert.equal(await frame.locator('.consequences .finding').count(), 3);
+    await eventually(() => frame.locator('.consequences .finding').count(), (count) => assert.equal(count, 3));
   }));
 
 test('two clicks at most from opening the tab to the evidence of the onset', () =>
@@ -74,7 +73,7 @@ test('a mark on the strip names its finding, and one click on it opens the evide
     const box = await strip.boundingBox();
     const position = { x: (206 / 410) * box.width, y: (3.5 / 6) * box.height };
     await strip.hover({ position });
-    assert.match(await frame.locator('.strip-foot .readout').innerText(), /■ relu2 is dead since step 206 · share of dead units/);
+    await says(frame.locator('.strip-foot .readout'), /■ relu2 is dead since step 206 · share of dead units/);
     await strip.click({ position });
     await seesEvidence(frame);
   }));
@@ -88,7 +87,7 @@ test('muted and acknowledged findings stay so in the link, also after a reload',
     await page.reload();
     const again = await (await page.waitForSelector('iframe')).contentFrame();
     await again.waitForSelector('.incident', { timeout: 60_000 });
-    assert.match(await again.locator('h1.sentence').innerText(), /3 of 10 classes/);
+    await says(again.locator('h1.sentence'), /3 of 10 classes/);
     assert.deepEqual(await again.locator('.findings > .incidents > li > .finding strong').allInnerTexts(), ['3 of 10 classes are never predicted', 'Steps of conv2.bias are too large']);
     await again.locator('.muted').getByRole('button', { name: 'show' }).click();
     for (const dark of [false, true]) {
@@ -96,7 +95,7 @@ test('muted and acknowledged findings stay so in the link, also after a reload',
       assert.deepEqual(await axeViolations(again), []);
     }
     await again.getByRole('button', { name: 'Unmute' }).click();
-    assert.match(await again.locator('h1.sentence').innerText(), /relu2 is dead/);
+    await says(again.locator('h1.sentence'), /relu2 is dead/);
     return again;
   }));
 
@@ -106,23 +105,23 @@ test('"Explain this layer here" opens the next layer with explanations at that s
     await frame.getByRole('button', { name: 'Explain this layer here' }).click();
     await frame.waitForSelector('button[aria-current="page"]:text-is("Explanations")');
     await reached(page, /layer=conv3/);
-    assert.match(page.url(), /step=210/);
+    await page.waitForURL(/step=210/, { timeout: 10_000 });
     await frame.getByText('showing 200 for 210').first().waitFor({ timeout: 30_000 });
   }));
 
 test('a rule’s definition is one hover away, and all rules say whether they watch', () =>
   inTab({ run: 'fine/xai' }, async ({ frame }) => {
-    assert.match(await frame.locator('h1.sentence').innerText(), /✓\s+Nothing found up to step 400: 6 rules watching, 1 waiting, 1 off/);
+    await says(frame.locator('h1.sentence'), /✓\s+Nothing found up to step 400: 6 rules watching, 1 waiting, 1 off/);
     const rules = frame.locator('details.rules');
-    assert.match(await rules.locator('summary').innerText(), /waiting: not enough data yet \(400 of 500 steps\).*off: attention is not captured/);
+    await says(rules.locator('summary'), /waiting: not enough data yet \(400 of 500 steps\).*off: attention is not captured/);
     await rules.locator('summary').click();
     assert.match(await rules.locator('dt', { hasText: 'dead layer' }).getAttribute('title'), /^At least 95 %/);
-    assert.match(await rules.innerText(), /rank collapse\s+waiting: not enough data yet/);
+    await says(rules, /rank collapse\s+waiting: not enough data yet/);
   }));
 
 test('with too few steps the tab says how many it has and needs', () =>
   inTab({ run: 'early/xai' }, async ({ frame }) => {
-    assert.match(await frame.locator('h1.sentence').innerText(), /Not enough data yet \(12 of 50 steps\): 8 rules waiting/);
+    await says(frame.locator('h1.sentence'), /Not enough data yet \(12 of 50 steps\): 8 rules waiting/);
   }));
 
 test('keys walk the findings, a parameter’s opens its layer, and Escape closes', () =>

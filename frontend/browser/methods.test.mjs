@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { axeViolations } from './axe.mjs';
-import { launch, openTab, setDark, violations, watchedPage } from './browser.mjs';
+import { eventually, launch, openTab, says, setDark, violations, watchedPage } from './browser.mjs';
 
 const url = process.env.TAB_URL;
 let context;
@@ -26,7 +26,7 @@ async function inTab(state, body) {
   await page.close();
 }
 
-const text = async (frame) => (await frame.locator('main').innerText()).replace(/\u202f/g, ' ');
+const has = (locator, name, pattern) => eventually(() => locator.getAttribute(name), (said) => assert.match(said, pattern));
 
 test('further methods become lines of every sample, and the address keeps them', () =>
   inTab({ run: 'wide/xai' }, async ({ page, frame }) => {
@@ -36,12 +36,12 @@ test('further methods become lines of every sample, and the address keeps them',
     await frame.getByRole('button', { name: 'Integrated Gradients' }).click();
     await frame.getByText('fails the randomisation test (Adebayo et al. 2018)').first().waitFor();
     await frame.getByText('Integrated Gradients · input').nth(1).waitFor();
-    assert.equal(await lines.count(), 3);
+    await eventually(() => lines.count(), (count) => assert.equal(count, 3));
     await page.waitForTimeout(500);
-    assert.match(page.url(), /methods=/);
-    assert.match(await frame.locator('canvas[aria-label*="Guided backprop"]').nth(1).getAttribute('aria-label'), /constant/);
+    await page.waitForURL(/methods=/, { timeout: 10_000 });
+    await has(frame.locator('canvas[aria-label*="Guided backprop"]').nth(1), 'aria-label', /constant/);
     await frame.getByText('1 method not captured').click();
-    assert.match(await text(frame), /Attention rollout: the model has no attention layer — Explain a transformer/);
+    await says(frame.locator('main'), /Attention rollout: the model has no attention layer — Explain a transformer/);
     for (const dark of [false, true]) {
       await setDark(page, dark);
       assert.deepEqual(await axeViolations(frame), []);
@@ -50,11 +50,13 @@ test('further methods become lines of every sample, and the address keeps them',
 
 test('trust says what was measured, what was not and why; an unstable map is called so', () =>
   inTab({ run: 'wide/xai', sample: 1, step: 600 }, async ({ frame }) => {
-    const said = await text(frame);
-    assert.match(said, /unstable/);
-    assert.match(said, /stability\s+0\.20/);
-    assert.match(said, /not measured: measured from step 1000 on/);
-    assert.match(said, /not measured: only of methods whose attributions add up/);
+    await says(
+      frame.locator('main'),
+      /unstable/,
+      /stability\s+0\.20/,
+      /not measured: measured from step 1000 on/,
+      /not measured: only of methods whose attributions add up/,
+    );
   }));
 
 /** How many points of a canvas have the colour of given regions. */
@@ -70,45 +72,44 @@ test('given regions are outlined where there are any, until they are switched of
     const without = frame.locator('canvas.film').nth(0);
     const marked = frame.locator('canvas.film').nth(1);
     assert.equal(await cyan(without), 0);
-    assert.ok(await cyan(marked) > 50);
+    await eventually(() => cyan(marked), (points) => assert.ok(points > 50));
     await frame.getByLabel('given regions').uncheck();
-    await page.waitForTimeout(400);
-    assert.equal(await cyan(marked), 0);
-    assert.match(page.url(), /regions=no/);
+    await eventually(() => cyan(marked), (points) => assert.equal(points, 0));
+    await page.waitForURL(/regions=no/, { timeout: 10_000 });
   }));
 
 test('filters and the order of rows', () =>
   inTab({ run: 'wide/xai', step: 2000 }, async ({ frame }) => {
     await frame.getByLabel('confidence').selectOption('0.8');
-    assert.match(await text(frame), /2 of 6 samples/);
+    await says(frame.locator('main'), /2 of 6 samples/);
     await frame.getByLabel('confidence').selectOption('0');
     await frame.getByLabel('order').selectOption('drift');
     await frame.getByLabel('rows').selectOption('classes');
-    assert.match(await text(frame), /mean of 2 × cat/);
+    await says(frame.locator('main'), /mean of 2 × cat/);
   }));
 
 test('where the focus jumps is marked on the scrubber, and since when it is settled is said', () =>
   inTab({ run: 'narrow/xai', sample: 1 }, async ({ frame }) => {
-    assert.match(await frame.getByRole('slider', { name: 'Step' }).getAttribute('title'), /focus jumps: 600/);
-    assert.match(await text(frame), /like now since 600/);
+    await has(frame.getByRole('slider', { name: 'Step' }), 'title', /focus jumps: 600/);
+    await says(frame.locator('main'), /like now since 600/);
   }));
 
 test('two steps of a sample: divider and difference', () =>
   inTab({ run: 'narrow/xai', a: 300 }, async ({ frame }) => {
     await frame.waitForSelector('.sample-ab canvas');
     await frame.getByRole('slider', { name: /Divider/ }).waitFor();
-    assert.match(await text(frame), /red more at B/);
+    await says(frame.locator('main'), /red more at B/);
     assert.deepEqual(await axeViolations(frame), []);
   }));
 
 test('tokens are text, features are bars', async () => {
   await inTab({ run: 'words/xai' }, async ({ frame }) => {
-    assert.equal(await frame.locator('.word').count(), 10);
-    assert.match(await text(frame), /wonderful/);
+    await eventually(() => frame.locator('.word').count(), (count) => assert.equal(count, 10));
+    await says(frame.locator('main'), /wonderful/);
     assert.deepEqual(await axeViolations(frame), []);
   });
   await inTab({ run: 'table/xai' }, async ({ frame }) => {
-    assert.match(await frame.locator('.bars').innerText(), /distance to the centre/);
+    await says(frame.locator('.bars'), /distance to the centre/);
     assert.deepEqual(await axeViolations(frame), []);
   });
 });

@@ -2,7 +2,7 @@
 // Logs with something wrong: each gets a sentence a person can act on, and no traceback.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launch, openTab, violations, watchedPage } from './browser.mjs';
+import { launch, openTab, says, violations, watchedPage } from './browser.mjs';
 
 let context;
 
@@ -24,8 +24,7 @@ for (const [run, views] of Object.entries(SAYS)) {
       const { page, problems } = await watchedPage(context);
       const frame = await openTab(page, process.env.TAB_URL, { run: `${run}/xai`, view });
       await page.waitForTimeout(2500);
-      const said = await frame.locator('body').innerText();
-      assert.match(said, expected);
+      const said = await says(frame.locator('body'), expected);
       assert.doesNotMatch(said, /Traceback|undefined|NaN|\[object/);
       assert.deepEqual(problems, []);
       assert.deepEqual(await violations(page, frame), []);

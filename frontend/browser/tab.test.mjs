@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { axeViolations } from './axe.mjs';
-import { launch, openTab, setDark, violations, watchedPage } from './browser.mjs';
+import { eventually, launch, openTab, says, setDark, violations, watchedPage } from './browser.mjs';
 
 const url = process.env.TAB_URL;
 const VIEWS = ['Overview', 'Explanations', 'Layers', 'Attention', 'Compare'];
@@ -26,13 +26,9 @@ async function inTab(state, body) {
   await page.close();
 }
 
-const text = (frame) => frame.locator('main').innerText();
-
 test('the newest run opens without configuration and says what is wrong', () =>
   inTab({ run: 'dying/xai' }, async ({ frame }) => {
-    const said = await text(frame);
-    assert.match(said, /relu2/);
-    assert.match(said, /dead/i);
+    await says(frame.locator('main'), /relu2/, /dead/i);
   }));
 
 for (const dark of [false, true]) {
@@ -74,8 +70,8 @@ test('scrubbing the film asks the server for nothing', () =>
     const shown = await frame.locator('input[type="text"], input[type="number"]').first().inputValue();
     for (let i = 0; i < 25; i++) await page.keyboard.press('ArrowRight');
     await page.waitForTimeout(500);
-    const now = await frame.locator('input[type="text"], input[type="number"]').first().inputValue();
-    assert.notEqual(now, shown, 'the step did not move');
+    const step = frame.locator('input[type="text"], input[type="number"]').first();
+    await eventually(() => step.inputValue(), (now) => assert.notEqual(now, shown, 'the step did not move'));
     const records = requests.filter((one) => !/\/(runs|catalog)\b/.test(one)).slice(before);
     assert.deepEqual(records, []);
   }));
@@ -84,9 +80,7 @@ test('a layer of the strip opens its drawer at that step, and Escape closes it',
   inTab({ run: 'dying/xai', view: 'layers' }, async ({ page, frame }) => {
     await frame.getByRole('button', { name: /relu2/ }).first().click();
     await frame.waitForSelector('aside canvas', { timeout: 30_000 });
-    const drawer = await frame.locator('aside').innerText();
-    assert.match(drawer, /relu2/);
-    assert.match(drawer, /units/i);
+    await says(frame.locator('aside'), /relu2/, /units/i);
     assert.deepEqual(await axeViolations(frame), []);
     await page.keyboard.press('Escape');
     await frame.waitForSelector('aside', { state: 'detached' });
