@@ -79,6 +79,7 @@ $(STAMPS)/dev: setup.py pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(STAMPS)/bench: $(STAMPS)/dev
 	$(PIP) -e '.[dev,bench]'
+	$(PIP) --no-deps 'grad-cam>=1.5' 'ttach>=0.0.3'  # its torchvision would bring another torch with CUDA
 	@touch $@
 
 $(STAMPS)/node: frontend/package-lock.json $(STAMPS)/dev

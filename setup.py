@@ -34,7 +34,7 @@ DEV = [
     "ruff",
     "types-protobuf",
 ]
-BENCH = ["wandb>=0.20"]
+BENCH = ["wandb>=0.20", "opencv-python-headless>=4.10"]
 
 setup(
     name="tb-xai-plugin",

@@ -8,8 +8,12 @@ call to the arrays on the host: guard, hooks, forward pass, one backward pass to
 
 from __future__ import annotations
 
+import importlib
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -27,6 +31,12 @@ from tb_xai_callbacks.sink import EventFileSink
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 GRAD_CAM_BAR, FAMILY_BAR = 0.6, 0.8
+#: What pytorch-grad-cam imports of torchvision: to load, resize and write pictures.
+TORCHVISION = {
+    "torchvision": (),
+    "torchvision.transforms": ("Compose", "Normalize", "ToTensor"),
+    "torchvision.transforms.functional": ("resize",),
+}
 PASS = "forward and backward pass"
 Work = Callable[[], object]
 
@@ -87,14 +97,35 @@ class Bench:
 
     def pytorch_grad_cam(self) -> None:
         """pytorch-grad-cam averages over layers; one call per layer gives them apart."""
-        from pytorch_grad_cam import GradCAM
-        from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+        with _torchvision():
+            from pytorch_grad_cam import GradCAM
+            from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
         self.model.eval()
         classes = [ClassifierOutputTarget(int(one)) for one in self.explained.choice.targets]
         for name in LAYERS:
             with GradCAM(self.model, [self.model.get_submodule(name)]) as explainer:
                 explainer(input_tensor=self.inputs, targets=classes)
+
+
+@contextmanager
+def _torchvision() -> Iterator[None]:
+    """Where there is no torchvision, stand-ins for the names of it that pytorch-grad-cam imports.
+
+    PyPI's torchvision wants PyPI's torch with CUDA; the Grad-CAM that is timed calls none of these.
+    """
+    try:
+        importlib.import_module("torchvision")
+    except (ImportError, RuntimeError):
+        for name, members in TORCHVISION.items():
+            sys.modules[name] = ModuleType(name)
+            vars(sys.modules[name]).update(dict.fromkeys(members))
+    try:
+        yield
+    finally:
+        for name in TORCHVISION:
+            if getattr(sys.modules[name], "__file__", None) is None:
+                del sys.modules[name]
 
 
 def _available(

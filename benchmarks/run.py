@@ -15,7 +15,16 @@ from pathlib import Path
 from benchmarks.interleave import Section, failed_bars
 
 #: By name, in order: the modules that have `run(quick) -> list[Section]`.
-BENCHMARKS = ("recorder", "keras_fit", "attribution", "snapshot_bytes", "start", "trust", "reading")
+BENCHMARKS = (
+    "recorder",
+    "keras_fit",
+    "attribution",
+    "snapshot_bytes",
+    "start",
+    "trust",
+    "reading",
+    "dashboards",
+)
 HERE = Path(__file__).parent
 
 

@@ -79,15 +79,21 @@ def jet(value: np.ndarray) -> np.ndarray:
     return np.clip(np.minimum(places, 4.0 - places - 1.0), 0, 1)
 
 
+def overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Picture uint8 [h w 3] under its map, as pytorch-grad-cam's `show_cam_on_image` mixes them: halves, then
+    to full range. uint8 [h w 3]."""
+    scaled = bilinear(heat[None], picture.shape[:2])[0]
+    scaled = (scaled - scaled.min()) / (np.ptp(scaled) or 1)
+    mixed = 0.5 * picture / 255 + 0.5 * jet(scaled)
+    return (255 * mixed / mixed.max()).astype(np.uint8)
+
+
 def overlay_bytes(pictures: np.ndarray, heat: np.ndarray) -> int:
-    """Of 16 PNG pictures as pytorch-grad-cam's `show_cam_on_image` mixes them: halves, then to full range."""
+    """Of these overlays as PNG."""
     total = 0
     for picture, one in zip(pictures, heat, strict=True):
-        scaled = bilinear(one[None], (SIDE, SIDE))[0]
-        scaled = (scaled - scaled.min()) / (np.ptp(scaled) or 1)
-        mixed = 0.5 * picture / 255 + 0.5 * jet(scaled)
         target = io.BytesIO()
-        Image.fromarray((255 * mixed / mixed.max()).astype(np.uint8)).save(target, format="PNG")
+        Image.fromarray(overlay(picture, one)).save(target, format="PNG")
         total += len(target.getvalue())
     return total
 
