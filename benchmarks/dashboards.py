@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading the same content through TensorBoard's own dashboards: a film of maps, and histograms of all layers.
+"""Reading the same through TensorBoard's own dashboards: a film of maps, and histograms of all layers.
 
-Both are in one log directory behind one TensorBoard that keeps every step (its image dashboard keeps 10 pictures
-of a tag unless told otherwise). What is timed is every request that the dashboard makes to show all of it once,
-one after the other over one connection each, as ratios of one round.
+Both are in one log directory behind one TensorBoard that keeps every step (its image dashboard keeps 10
+pictures of a tag unless told otherwise). What is timed is every request that shows all of it once, one after
+the other over one connection, as ratios of one round.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _focus(step: int, samples: int, side: int = 7) -> np.ndarray:
 
 
 def write_film(folder: Path, steps: int, samples: int) -> None:
-    """Grad-CAM of a layer of 7 × 7 over 224 × 224 pictures: as maps, and as one overlay per picture and step."""
+    """Grad-CAM of 7 × 7 over pictures of 224 × 224: as maps, and as one overlay per picture and step."""
     pictures = photographs()[:samples]
     chosen, scores = np.zeros(samples, np.int64), np.ones(samples, np.float32)
     sink = EventFileSink(folder / LOG, print, patience_s=600)

@@ -13,28 +13,28 @@ from tb_xai_plugin.rules.rule import ERROR, INFO, WARNING, Symptom
 
 def vanishing_gradients(evidence: Evidence, *, ratio: float = 1e-3, window: int = 50) -> Iterator[Symptom]:
     """The root mean square gradient of a weight matrix is below 1/1000 of the last one's, at the median over
-    50 steps, and the run does not learn.
+    50 steps, no parameter of the layers before it has 10 times as much, and the run does not learn.
 
     Healthy networks keep 0.04 and more. No absolute floor: a run that has converged has small gradients, and
-    Adam does not mind.
+    Adam does not mind. What arrives at the layers before it has not vanished on the way back: query and key
+    projections of a fresh transformer are that small, its embeddings are not.
     """
-    rows, rms = gradient_rms(evidence, window)
-    if len(rows) < 3:
+    rms = gradient_rms(evidence, window)
+    rows = [row for row in evidence.matrices if evidence.table.parameters[row].in_optimizer]
+    if len(rows) < 3 or not rms[rows[-1]] > 0:
         return
-    middle = np.median(rms, axis=0)
-    if not (np.isfinite(middle).all() and middle[-1] > 0):
-        middle = np.where(np.isfinite(middle), middle, 0)
-    top = middle[-1]
-    relative = np.where(middle > 0, middle / max(top, 1e-38), np.inf)  # none at all is another rule's
-    weakest = int(relative.argmin())
-    if top > 0 and relative[weakest] < ratio:
-        layer = evidence.layer_of(int(rows[weakest]))
+    faded = np.full(len(rms), np.inf)
+    on_the_way = (rms > 0) & (_arriving(evidence, rms) <= 10 * rms)  # none at all is another rule's
+    faded[rows] = np.where(on_the_way[rows], rms[rows] / max(rms[rows[-1]], 1e-38), np.inf)
+    weakest = int(faded.argmin())
+    if faded[weakest] < ratio:
+        layer = evidence.layer_of(weakest)
         stuck = evidence.mean_loss(50) >= 0.95 * evidence.setup.base_loss
         severity = INFO if evidence.learns() else (ERROR if stuck else WARNING)
         yield Symptom(
-            layer, float(relative[weakest]), ratio, "gradient over that of the last layer",
+            layer, float(faded[weakest]), ratio, "gradient over that of the last layer",
             f"gradients vanish on the way back to {layer}",
-            f"The gradients of {layer} are {relative[weakest]:.2g} times those of the last layer (root mean square, "
+            f"The gradients of {layer} are {faded[weakest]:.2g} times those of the last layer (root mean square, "
             "median of 50 steps)",
             "a chain of saturated or badly scaled layers multiplies them by less than 1 each",
             "Use ReLU or GELU instead of sigmoid or tanh, residual connections, normalisation, He or Glorot "
@@ -42,14 +42,22 @@ def vanishing_gradients(evidence: Evidence, *, ratio: float = 1e-3, window: int 
         )  # fmt: skip
 
 
-def gradient_rms(evidence: Evidence, window: int) -> tuple[np.ndarray, np.ndarray]:
-    """(rows [m], root mean squares [t m]) of the gradients of the weight matrices."""
+def gradient_rms(evidence: Evidence, window: int) -> np.ndarray:
+    """Root mean square of each parameter's gradients, the median over steps: [p], 0 where it is not finite."""
     _, norms = evidence.column("weight_gradient", "norm", window, 2)
     _, counts = evidence.column("weight_gradient", "count", window, 2)
-    rows = np.array(
-        [r for r in evidence.matrices if evidence.table.parameters[r].in_optimizer], dtype=np.int64
-    )
-    return rows, norms[:, rows] / np.sqrt(np.maximum(counts[:, rows], 1))
+    if not len(norms):
+        return np.zeros(len(evidence.table.parameters))
+    middle = np.median(norms / np.sqrt(np.maximum(counts, 1)), axis=0)
+    return np.where(np.isfinite(middle), middle, 0)
+
+
+def _arriving(evidence: Evidence, rms: np.ndarray) -> np.ndarray:
+    """[p] the largest gradient of any parameter before the layer of each, 0 for the first layer's."""
+    first: dict[str, int] = {}
+    begins = [first.setdefault(evidence.layer_of(row), row) for row in range(len(rms))]
+    arriving: np.ndarray = np.maximum.accumulate(np.concatenate([[0.0], rms]))[begins]
+    return arriving
 
 
 def exploding_gradients(

@@ -78,12 +78,16 @@ def check(**values):
     return lambda step: {f"probe_{name}": value for name, value in values.items()}
 
 
-def fading(ratio):
-    """The gradients of conv are `ratio` times those of the head, root mean square."""
+def fading(ratio, **others):
+    """The root mean square gradient of conv is `ratio` times the head's, that of others as given."""
 
     def edit(step, cells):
         head = cells.get("head.weight", "norm") / np.sqrt(cells.get("head.weight", "count"))
-        cells.put("conv.weight", "norm", ratio * head * np.sqrt(cells.get("conv.weight", "count")))
+        for name, share in {"conv": ratio, **others}.items():
+            row = f"{name}.weight"
+            cells.put(row, "norm", share * head * np.sqrt(cells.get(row, "count")))
+        if others:
+            cells.put("conv.bias", "norm", 0.0)
 
     return edit
 
@@ -344,6 +348,11 @@ CASES = (
         "vanishing_gradients", WARNING, "conv", 9.9e-4, "conv are 0.00099 times",
         run(loss=level(0.9 * BASE), weight_gradient=fading(9.9e-4)),
         run(loss=level(0.9 * BASE), weight_gradient=fading(1.01e-3)),
+    ),
+    Case(
+        "vanishing_gradients", ERROR, "fc1", 4e-4, "fc1 are 0.0004 times",
+        run(loss=stuck, weight_gradient=fading(3.9e-3, fc1=4e-4)),
+        run(loss=stuck, weight_gradient=fading(4.1e-3, fc1=4e-4)),
     ),
     Case(
         "exploding_gradients", WARNING, "fc1", 10.5, "10.5 times its running median; most of it is in fc1",
