@@ -12,9 +12,9 @@ from tb_xai_plugin.rules.rule import INFO, WARNING, Symptom
 
 
 def constant_output(evidence: Evidence, *, spread: float = 1e-3) -> Iterator[Symptom]:
-    """In two check-ups running no output varies over samples by more than 1/1000 of the targets' standard
-    deviation (for classes, of the outputs' own size, at most 1)."""
-    stds = evidence.scalar("probe_output_std", 2, 1)
+    """In two check-ups running of the second half of training so far no output varies over samples by more than
+    1/1000 of the targets' standard deviation (for classes, of the outputs' own size, at most 1)."""
+    stds = evidence.checkups("probe_output_std")
     size = evidence.scalar("probe_output_scale")
     scale = evidence.setup.target_std
     if evidence.setup.task != "regression":
@@ -37,8 +37,9 @@ def _labelled(evidence: Evidence) -> int:
 
 
 def constant_prediction(evidence: Evidence, *, share: float = 0.1) -> Iterator[Symptom]:
-    """In two check-ups running the entropy of the predicted classes is below 10 % of that of the labels."""
-    entropies = evidence.scalar("probe_prediction_entropy", 2, 1)
+    """In two check-ups running of the second half of training so far the entropy of the predicted classes is
+    below 10 % of that of the labels."""
+    entropies = evidence.checkups("probe_prediction_entropy")
     counts = np.array(evidence.setup.class_counts, dtype=np.float64)
     if _labelled(evidence) < 2 or len(entropies) < 2:
         return
@@ -56,9 +57,9 @@ def constant_prediction(evidence: Evidence, *, share: float = 0.1) -> Iterator[S
 
 
 def missing_class(evidence: Evidence, *, samples: int = 3, share: float = 0.3) -> Iterator[Symptom]:
-    """In two check-ups running after step 200 none of a class's samples is recognised, for 30 % of the
-    classes; warned of where classes are imbalanced or the rest is learned."""
-    missed = evidence.scalar("probe_missed_classes", 2, 1)
+    """In two check-ups running of the second half of training so far none of a class's samples is recognised,
+    for 30 % of the classes; warned of where classes are imbalanced or the rest is learned."""
+    missed = evidence.checkups("probe_missed_classes")
     accuracy = evidence.scalar("probe_accuracy")
     present = [count for count in evidence.setup.class_counts if count >= samples]
     if len(missed) < 2 or len(present) < 2 or missed.min() < 1:

@@ -168,6 +168,7 @@ def records(
     loss: Callable[[int], float] | None = falling,
     rate: Callable[[int], float] | None = lambda step: 0.1,
     checkup: Callable[[int], Mapping[str, float]] | None = lambda step: {},
+    checks: Sequence[int] = CHECKS,
     heads: Callable[[int], tuple[int, Sequence[float]]] | None = lambda step: (16, (2.0, 1.5, 1.0, 2.2)),
     live: Callable[[int, dict[str, np.ndarray]], None] | None = None,
     source: str = r.TRAINING_BATCH,
@@ -185,6 +186,7 @@ def records(
         loss: by step; None: no loss is given.
         rate: learning rate by step; None: it is not logged.
         checkup: changes to `checked` by step; None: there are no check-ups.
+        checks: steps of the check-ups.
         heads: (keys, entropies) of the layer "attn" by step; None: no attention.
         live: changes the counts of active samples, layer -> uint32 [units], of a step.
         source: of the statistics.
@@ -207,7 +209,7 @@ def records(
             if heads is not None:
                 keys, entropy = heads(step)
                 found.append(r.HeadStats({"attn": (keys, np.array(entropy, np.float32))}))
-        if checkup is not None and step in CHECKS:
+        if checkup is not None and step in checks:
             found.append(r.Scalars({**checked(step), **checkup(step)}, "checkup"))
         if loss is not None and (step % every == 0 or step == steps - 1):
             found.append(

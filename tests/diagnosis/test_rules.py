@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from evidence_builder import BASE, REGRESSION, TABLE, build, falling, layer_table, stuck
+from evidence_builder import BASE, CHECKS, REGRESSION, TABLE, build, falling, layer_table, stuck
 
 from tb_xai_plugin.records import PROBE, Layer
 from tb_xai_plugin.rules import RULES
@@ -637,6 +637,16 @@ def test_a_doubtful_head_on_a_run_that_learns_all_the_same_is_no_error(setup, se
 def parameters(**changes):
     """The table with all parameters changed."""
     return replace(TABLE, parameters=tuple(replace(p, **changes) for p in TABLE.parameters))
+
+
+#: Rules that judge the outputs as they are.
+RECENT = ("constant_output", "constant_prediction", "missing_class")
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "checkup" in c.fires and c.rule in RECENT])
+def test_check_ups_of_long_ago_say_nothing(case):
+    assert symptoms(case.rule, **{**case.fires, "checks": (*CHECKS[:10], 151, 190)})
+    assert not symptoms(case.rule, **{**case.fires, "checks": (*CHECKS[:10], 149, 190)})
 
 
 @pytest.mark.parametrize(
