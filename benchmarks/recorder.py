@@ -27,6 +27,8 @@ EVERYTHING = ("activations", "gradients", "weights")
 EVERY_STEP_BAR, DEFAULT_BAR = 1.15, 1.03
 #: On CUDA the recorder's kernels hide behind the training's.
 CUDA_EVERY_STEP_BAR, CUDA_DEFAULT_BAR = 1.05, 1.01
+#: Steps of a run with the default settings: a minute or two, of the small CNN a quarter of one.
+WHOLE_RUNS = {"digits CNN": 5000, "transformer": 600, "ResNet-18": 150}
 #: Check-ups of the outputs are rare after these steps, so that what is timed is a step.
 SETTLED = 40
 
@@ -247,8 +249,8 @@ def run(quick: bool = False) -> list[Section]:
         for task in ladder(device)[:1] if quick else ladder(device):
             small = task.name != "ResNet-18"
             section.figures += every_step(task, 5 if quick else 60 if small else 15)
-            steps = 50 if quick else 3000 if small else 150
-            section.figures.append(default_settings(task, steps, 1 if quick else 2))
+            steps = 50 if quick else WHOLE_RUNS[task.name]
+            section.figures.append(default_settings(task, steps, 1 if quick else 3))
             if device == "cuda":
                 section.figures.append(no_synchronisation(task))
         sections.append(section)

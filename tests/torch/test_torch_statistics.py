@@ -16,7 +16,7 @@ from tb_xai_callbacks.backends.torch_moments import (
     stride_of,
 )
 from tb_xai_callbacks.backends.torch_reduce import Buffer
-from tb_xai_callbacks.backends.torch_units import Units, live_counts, participation_ratio
+from tb_xai_callbacks.backends.torch_units import Units, gram, live_counts, participation_ratio
 from tb_xai_callbacks.measure import statistics as oracle
 
 ARRAYS = hnp.arrays(
@@ -154,5 +154,5 @@ def test_memory_that_is_channels_last_is_reduced_alike():
 
 def test_the_rank_equals_the_oracle():
     values = torch.randn(20, 6, 3, 3, generator=torch.Generator().manual_seed(0))
-    got = float(participation_ratio(Units(values, 1).mean))
+    got = float(participation_ratio(gram(Units(values, 1).mean)))
     assert got == pytest.approx(oracle.participation_ratio(values.numpy(), 1), rel=1e-4)

@@ -16,7 +16,7 @@ from tb_xai_callbacks.backends.torch_layout import SMOOTH_TYPES, first_tensor
 from tb_xai_callbacks.backends.torch_moments import flattened, sampled
 from tb_xai_callbacks.backends.torch_reduce import Buffer, later
 from tb_xai_callbacks.backends.torch_scale import noting_loss_scale
-from tb_xai_callbacks.backends.torch_units import RANK_SAMPLES, Units, live_counts, participation_ratio
+from tb_xai_callbacks.backends.torch_units import Units, gram, live_counts, participation_ratio
 from tb_xai_plugin.records import TRAINING_BATCH, LayerTable
 
 #: Column of the participation ratio, after that of the dead units.
@@ -64,7 +64,7 @@ class ActivationTap:
             gate = layer.activation or ("smooth" if layer.type in SMOOTH_TYPES else "")
             self.live[row] = live_counts(units, gate)
             if layer.units > 1 and tensor.shape[0] > 2:
-                self.buffer.add_extra(row, later(participation_ratio, units.mean[:RANK_SAMPLES]), RANK)
+                self.buffer.add_extra(row, later(participation_ratio, gram(units.mean)), RANK)
 
     def pending(self) -> Pending:
         """The activation reduction with its live units."""

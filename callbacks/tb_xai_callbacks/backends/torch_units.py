@@ -86,14 +86,20 @@ def live_counts(units: Units, gate: str = "") -> Tensor:
     return (~((low.abs() <= ALIVE) & (high.abs() <= ALIVE))).sum(0)
 
 
-def participation_ratio(means: Tensor) -> Tensor:
-    """Means over positions [n, units] -> float64, 0-d: (tr C)² / ‖C‖² of their covariance; NaN if that is 0.
+def gram(means: Tensor) -> Tensor:
+    """Means over positions [n, units] -> Gram matrix of the centred samples up to a factor, float32 [n n].
 
-    By way of the samples' Gram matrix [n n], whose eigenvalues are those of C, so neither the covariance nor
-    an eigensolver is needed; at most `RANK_SAMPLES` samples are looked at.
+    At most `RANK_SAMPLES` samples are looked at.
     """
     pooled = means[:RANK_SAMPLES].float()
     centred = pooled - pooled.mean(0)
     scaled = centred / centred.abs().amax().clamp_min(1e-30)  # so that squares stay in range
-    gram = scaled @ scaled.T
+    return scaled @ scaled.T
+
+
+def participation_ratio(gram: Tensor) -> Tensor:
+    """Gram matrix [n n] -> float64, 0-d: (tr C)² / ‖C‖² of the units' covariance C; NaN if that is 0.
+
+    The eigenvalues of the samples' Gram matrix are those of C, so neither C nor an eigensolver is needed.
+    """
     return (gram.diagonal().sum().square() / gram.square().sum()).double()
