@@ -105,7 +105,7 @@ function Caption({ n, view, unstable }: { n: number; view: FilmView; unstable: b
       <strong title={methodMeaning(view.tag.method)}>{tagLabel(view.tag)}</strong>
       {failsRandomisation(view.tag.method) && <span class="badge warn" title={methodMeaning(view.tag.method)}>{FAILS_RANDOMISATION}</span>}
       {unstable && <span class="badge warn" title="The map changes much when the input changes little (stability below 0.5): it is drawn in few colour levels.">unstable</span>}
-      {trust && !view.means && badgesOf(trust.record, n).filter((one) => !one.reason).map((one) => <span key={one.name} class="soft" title={one.meaning}>{one.name} {one.text}</span>)}
+      {trust && !view.means && badgesOf(trust.record, n).filter((one) => !one.reason).map((one) => <span key={one.name} class="soft" title={one.meaning}>{one.name} <span class="aligned">{one.text}</span></span>)}
     </div>
   );
 }
