@@ -14,10 +14,11 @@ from tb_xai_plugin import codec_maps as maps
 from tb_xai_plugin import codec_tables as tables
 from tb_xai_plugin import records as r
 from tb_xai_plugin import schema_pb2 as pb
-from tb_xai_plugin.codec_arrays import SchemaError, float_bytes
+from tb_xai_plugin.codec_arrays import float_bytes
+from tb_xai_plugin.errors import SchemaError
 from tb_xai_plugin.metadata import SCHEMA_VERSION
 
-__all__ = ["CODECS", "SchemaError", "decode", "encode"]
+__all__ = ["CODECS", "decode", "encode"]
 
 
 def scalars_pb(record: r.Scalars) -> pb.Scalars:

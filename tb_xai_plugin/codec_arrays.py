@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arrays <-> bytes, and the error for bytes that are not what they should be."""
+"""Arrays <-> bytes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-
-class SchemaError(ValueError):
-    """Bytes that are not a record this version can read; the message says what to do."""
+from tb_xai_plugin.errors import SchemaError
 
 
 def float_bytes(values: Any) -> bytes:

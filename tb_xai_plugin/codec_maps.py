@@ -7,7 +7,8 @@ import numpy as np
 
 from tb_xai_plugin import records as r
 from tb_xai_plugin import schema_pb2 as pb
-from tb_xai_plugin.codec_arrays import SchemaError, array_of, float_bytes, packed_halves, unpacked_halves
+from tb_xai_plugin.codec_arrays import array_of, float_bytes, packed_halves, unpacked_halves
+from tb_xai_plugin.errors import SchemaError
 
 #: Heat of more bytes is packed on disk: for less it saves nothing to speak of.
 PACKED_FROM = 4096

@@ -9,7 +9,8 @@ import numpy as np
 
 from tb_xai_plugin import records as r
 from tb_xai_plugin import schema_pb2 as pb
-from tb_xai_plugin.codec_arrays import SchemaError, array_of, float_bytes
+from tb_xai_plugin.codec_arrays import array_of, float_bytes
+from tb_xai_plugin.errors import SchemaError
 
 _SOURCES = {r.TRAINING_BATCH: pb.TRAINING_BATCH, r.PROBE: pb.PROBE}
 _SOURCE_NAMES = {number: name for name, number in _SOURCES.items()}

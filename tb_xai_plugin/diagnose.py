@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from tb_xai_plugin.codec import SchemaError
+from tb_xai_plugin.errors import SchemaError
 from tb_xai_plugin.log import Log
 from tb_xai_plugin.records import Finding, Findings
 

@@ -150,7 +150,7 @@ def check_static() -> Check:
 
 def check_loads() -> Check:
     """The plugin can be imported, timed in a process of its own."""
-    code = "from tb_xai_plugin.loader import XaiLoader; import tb_xai_plugin.plugin"
+    code = "from tb_xai_plugin.loader import XaiLoader; import tb_xai_plugin.plugin, tb_xai_plugin.answers"
     started = time.perf_counter()
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - started

@@ -14,8 +14,7 @@ from tensorboard import errors
 from tensorboard.backend import http_util
 from werkzeug import wrappers
 
-from tb_xai_plugin.codec import SchemaError
-from tb_xai_plugin.reader import UnknownNameError
+from tb_xai_plugin.errors import SchemaError, UnknownNameError
 
 PROTOBUF = "application/octet-stream"
 JSON = "application/json"

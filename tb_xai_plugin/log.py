@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tb_xai_plugin import maps, metadata, stacks
-from tb_xai_plugin.codec import SchemaError
+from tb_xai_plugin.errors import SchemaError, UnknownNameError
 from tb_xai_plugin.event_files import EventFileSource
 from tb_xai_plugin.maps import AttentionSeries, AttributionSeries, TrustSeries
-from tb_xai_plugin.reader import Reader, Tag, UnknownNameError, unreadable
+from tb_xai_plugin.reader import Reader, Tag, unreadable
 from tb_xai_plugin.records import Cost, Finding, Findings, LayerTable, Probe, RuleState, RunStatus
 from tb_xai_plugin.replay import replayed
 from tb_xai_plugin.rules import RULES, Rule

@@ -62,7 +62,7 @@ def attributions(reader: Reader, run: str, method: str, layer: str) -> Attributi
     """One method at one layer; steps of another probe shape than the newest are left out and noted.
 
     Raises:
-        UnknownNameError, codec.SchemaError: see `Reader.tag`.
+        UnknownNameError, SchemaError: see `Reader.tag`.
     """
     tag = metadata.attribution_tag(method, layer)
     rows = _same_shape(reader, run, tag, "heat")
@@ -120,7 +120,7 @@ def attention(reader: Reader, run: str, layer: str) -> AttentionSeries:
     """One layer's attention; steps of another shape than the newest are left out and noted.
 
     Raises:
-        UnknownNameError, codec.SchemaError: see `Reader.tag`.
+        UnknownNameError, SchemaError: see `Reader.tag`.
     """
     rows = _same_shape(reader, run, metadata.attention_tag(layer), "weights")
     return AttentionSeries(

@@ -11,13 +11,7 @@ from google.protobuf.message import DecodeError
 
 from tb_xai_plugin import codec, metadata
 from tb_xai_plugin.cache import Cache
-
-
-class UnknownNameError(KeyError):
-    """A run, tag, layer, signal or method that is not there; the message lists what is."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
+from tb_xai_plugin.errors import SchemaError, UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -170,12 +164,12 @@ class Reader:
 
         Raises:
             UnknownNameError: if the run or the tag is not there.
-            codec.SchemaError: if a newer version wrote the tag.
+            SchemaError: if a newer version wrote the tag.
         """
         for tag in self._source.tags(run):
             if tag.tag == name:
                 if problem := unreadable(tag):
-                    raise codec.SchemaError(problem)
+                    raise SchemaError(problem)
                 return tag
         there = [tag.tag for tag in self.tags(run)]
         raise UnknownNameError(f"no tag {name!r} in run {run!r}; tags: {', '.join(there)}")
@@ -204,7 +198,7 @@ class Reader:
         """The decoded records of one tag in ascending steps; what cannot be decoded is left out and noted.
 
         Raises:
-            UnknownNameError, codec.SchemaError: see `tag`.
+            UnknownNameError, SchemaError: see `tag`.
         """
         tag = self.tag(run, name)
         rows = ((entry, self.record(tag, entry)) for entry in self.entries(tag))
@@ -282,7 +276,7 @@ class Reader:
             return None
         try:
             return codec.decode(tag.kind, data)
-        except (codec.SchemaError, ValueError) as error:
+        except (SchemaError, ValueError) as error:
             self.note(tag.run, f"tag {tag.tag!r}, step {entry.step}: {error}")
             return None
 

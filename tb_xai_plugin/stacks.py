@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from tb_xai_plugin import metadata, series
+from tb_xai_plugin.errors import UnknownNameError
 from tb_xai_plugin.layer_stack import SOURCES, layer_stack
-from tb_xai_plugin.reader import Reader, Row, Tag, UnknownNameError
+from tb_xai_plugin.reader import Reader, Row, Tag
 from tb_xai_plugin.records import LAYER_SIGNALS, PARAMETER_SIGNALS, Layer, LayerTable
 
 

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from tb_xai_plugin import codec, metadata, records, schema_pb2, summary
 from tb_xai_plugin import codec_arrays as arrays
 from tb_xai_plugin import codec_maps as maps
+from tb_xai_plugin.errors import SchemaError
 
 
 def attribution(heat):
@@ -151,7 +152,7 @@ def test_a_damaged_stream_is_refused_and_served_as_it_is(damage):
     else:
         message.heat = message.heat[:-9] if damage == "cut" else b"\0" * 40
     data = message.SerializeToString()
-    with pytest.raises(codec.SchemaError, match=r"Attribution\.heat"):
+    with pytest.raises(SchemaError, match=r"Attribution\.heat"):
         codec.decode("Attribution", data)
     assert codec.for_browser("Attribution", data) == data
     assert codec.for_browser("Attribution", b"\xff") == b"\xff"
@@ -167,7 +168,7 @@ def test_attention_is_stored_to_a_thousandth():
 
 def test_a_newer_version_is_refused_with_what_to_do():
     data = schema_pb2.Scalars(version=metadata.SCHEMA_VERSION + 1).SerializeToString()
-    with pytest.raises(codec.SchemaError, match=r"schema version 2.*pip install -U tb-xai-plugin"):
+    with pytest.raises(SchemaError, match=r"schema version 2.*pip install -U tb-xai-plugin"):
         codec.decode("Scalars", data)
 
 
@@ -177,7 +178,7 @@ def test_a_newer_version_is_refused_with_what_to_do():
 def test_damaged_bytes_are_a_schema_error(kind, data):
     if kind == "Histograms":
         data = schema_pb2.Histograms(exponents=64, counts=[1, 2, 3]).SerializeToString()
-    with pytest.raises(codec.SchemaError):
+    with pytest.raises(SchemaError):
         codec.decode(kind, data)
 
 

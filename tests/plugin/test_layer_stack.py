@@ -16,7 +16,8 @@ from tb_xai_plugin import codec, metadata, stacks
 from tb_xai_plugin import reader as reading
 from tb_xai_plugin import records as r
 from tb_xai_plugin.cache import Cache
-from tb_xai_plugin.reader import Entry, Reader, Tag, UnknownNameError
+from tb_xai_plugin.errors import UnknownNameError
+from tb_xai_plugin.reader import Entry, Reader, Tag
 
 TABLES = {
     "ab": r.LayerTable("ab", (r.Layer("a", "Linear", (2,)), r.Layer("b", "Linear", (2,)))),

@@ -29,8 +29,23 @@ def test_loader_is_light() -> None:
     assert imported("import tb_xai_plugin.loader, numpy") == "['numpy']"
 
 
-def test_plugin_and_log_import_no_framework() -> None:
-    assert imported("import tb_xai_plugin.plugin, tb_xai_plugin.log") == "['numpy', 'google.protobuf']"
+def test_answers_and_log_import_no_framework() -> None:
+    assert imported("import tb_xai_plugin.answers, tb_xai_plugin.log") == "['numpy', 'google.protobuf']"
+
+
+def test_what_answers_comes_with_the_first_question() -> None:
+    """TensorBoard pays at its start for the routes only."""
+    code = """
+import sys
+from tensorboard.plugins import base_plugin
+from tb_xai_plugin.loader import XaiLoader
+plugin = XaiLoader().load(base_plugin.TBContext(logdir="x"))
+plugin.get_plugin_apps(), plugin.frontend_metadata()
+ours = [name for name in sys.modules if name.startswith("tb_xai_plugin.")]
+print(sorted(name.removeprefix("tb_xai_plugin.") for name in ours))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "['errors', 'http', 'loader', 'names', 'plugin', 'static_files']"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import tb_xai_plugin
 from tb_xai_plugin import codec, static_files
 from tb_xai_plugin import records as r
 from tb_xai_plugin import schema_pb2 as pb
+from tb_xai_plugin.answers import Answers
 
 DOC = (Path(tb_xai_plugin.__file__).parent / "http_api.md").read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^## (.+)$", DOC, re.MULTILINE)
@@ -245,12 +247,26 @@ def test_unforeseen_error_is_500_and_the_rest_goes_on(
         raise ZeroDivisionError("secret path /home/x")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tb_xai_plugin.plugin.display_name", broken)
+        patch.setattr("tb_xai_plugin.answers.display_name", broken)
         response = tab.get("runs")
     assert response.status_code == 500
     assert "ZeroDivisionError" in response.get_data(as_text=True)
     assert "secret" not in response.get_data(as_text=True)
     assert "runs failed" in caplog.text
+    assert tab.get("runs").status_code == 200
+
+
+def test_answers_that_cannot_be_imported_are_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path / "xai", run_records([0]))
+    tab = Tab(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "tb_xai_plugin.answers", None)
+        response = tab.get("runs")
+        assert (response.status_code, "ModuleNotFoundError" in response.text) == (500, True)
+        assert "tb_xai_plugin.answers" in caplog.text
+        assert tab.get("index.js").status_code == 200
     assert tab.get("runs").status_code == 200
 
 
@@ -311,8 +327,8 @@ def test_an_answer_is_kept_until_there_is_news(tmp_path: Path, monkeypatch: pyte
     tab = Tab(tmp_path)
     before = tab.get("series", **query).data
     made: list[int] = []
-    whole = tab.plugin._make_series
-    monkeypatch.setattr(tab.plugin, "_make_series", lambda *given: made.append(1) or whole(*given))
+    whole = Answers._make_series
+    monkeypatch.setattr(Answers, "_make_series", lambda *given: made.append(1) or whole(*given))
     assert tab.get("series", **query).data == before
     assert not made
     assert tab.get("series", **{**query, "width": 10}).data != before

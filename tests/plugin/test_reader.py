@@ -12,9 +12,9 @@ from plugin_logs import NAN, TABLE, attribution, python_provider, reader, run_re
 from tb_xai_plugin import metadata
 from tb_xai_plugin import records as r
 from tb_xai_plugin.cache import Cache
-from tb_xai_plugin.codec import SchemaError
+from tb_xai_plugin.errors import SchemaError, UnknownNameError
 from tb_xai_plugin.log import open_log
-from tb_xai_plugin.reader import Entry, UnknownNameError, current, restarts
+from tb_xai_plugin.reader import Entry, current, restarts
 from tb_xai_plugin.summary import record_summary
 
 
