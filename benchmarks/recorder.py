@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What observing a training step costs: ours, and what others log of the same step.
 
-Every contestant trains its own copy of the same network on the same batch; steps are taken in turn. The
-default settings are measured over whole runs instead, since their cost is one of the schedule's.
+Every contestant trains its own copy of the same network on the same batch; blocks of steps are taken in
+turn, and what a contestant still has to write when its block is over counts as its own. The default settings
+are measured over whole runs instead (`whole_runs`), since their cost is one of the schedule's.
 """
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import tempfile
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,13 +21,13 @@ from torch import Tensor, nn
 
 from benchmarks.interleave import Figure, Section, interleaved, missing, quartiles, ratio
 from benchmarks.nets import Task, Trainer, ladder
+from benchmarks.whole_runs import default_settings, settle
 
 EVERYTHING = ("activations", "gradients", "weights")
-EVERY_STEP_BAR, DEFAULT_BAR = 1.15, 1.03
 #: On CUDA the recorder's kernels hide behind the training's.
-CUDA_EVERY_STEP_BAR, CUDA_DEFAULT_BAR = 1.05, 1.01
-#: Steps of a run with the default settings: a minute or two, of the small CNN a quarter of one.
-WHOLE_RUNS = {"digits CNN": 5000, "transformer": 600, "ResNet-18": 150}
+EVERY_STEP_BAR, CUDA_EVERY_STEP_BAR = 1.15, 1.05
+#: Steps of a block, so that one takes half a second or more.
+BLOCKS = {"digits CNN": 50, "transformer": 4, "ResNet-18": 1}
 #: Check-ups of the outputs are rare after these steps, so that what is timed is a step.
 SETTLED = 40
 
@@ -39,12 +38,21 @@ class Contestant(ABC):
     name: str
 
     def __init__(self, task: Task, directory: str) -> None:
-        self.trainer = Trainer(task)
+        self.task, self.trainer = task, Trainer(task)
         self.directory = directory
 
     @abstractmethod
     def step(self) -> None:
         """One optimiser step and everything that is logged of it."""
+
+    def settle(self) -> None:  # noqa: B027 — most are done when their step is
+        """Wait for what is still being written."""
+
+    def block(self) -> None:
+        """Some steps, and all that is to be done for them."""
+        for _ in range(BLOCKS[self.task.name]):
+            self.step()
+        self.settle()
 
     def close(self) -> None:  # noqa: B027 — most have nothing left
         """Write what is left."""
@@ -81,6 +89,9 @@ class Ours(Contestant):
 
     def step(self) -> None:
         self.watch.step(loss=self.trainer.step())
+
+    def settle(self) -> None:
+        settle(self.watch)
 
     def close(self) -> None:
         self.watch.close()
@@ -167,7 +178,7 @@ def every_step(task: Task, rounds: int) -> list[Figure]:
                 figures.append(missing(f"{task.name}: {kind.name}", f"not installed: {error}"))
                 continue
             stack.callback(contestants[-1].close)
-        times = interleaved({one.name: one.step for one in contestants}, rounds)
+        times = interleaved({one.name: one.block for one in contestants}, rounds)
     bar = EVERY_STEP_BAR if task.device == "cpu" else CUDA_EVERY_STEP_BAR
     for one in contestants[1:]:
         cpu = ratio(times.cpu, one.name, Bare.name)[0]
@@ -175,51 +186,8 @@ def every_step(task: Task, rounds: int) -> list[Figure]:
         middle, low, high = ratio(times.wall, one.name, Bare.name)
         note = f"processor time {cpu:.2f} ×"
         figures.append(Figure(f"{task.name}: {one.name}", middle, "×", low, high, judged, note))
-    bare = quartiles(times.wall[Bare.name])[0]
+    bare = quartiles(times.wall[Bare.name])[0] / BLOCKS[task.name]
     return [Figure(f"{task.name}: a bare step", bare * 1e3, "ms"), *figures]
-
-
-def _whole_run(task: Task, steps: int, watched: bool, answer: Any) -> None:
-    """Seconds of `steps` steps of a fresh process, start and end of the recorder included."""
-    logging.getLogger("tb_xai_callbacks").setLevel(logging.ERROR)
-    trainer = Trainer(task)
-    from tb_xai_callbacks.torch import watch
-
-    trainer.step()
-    with tempfile.TemporaryDirectory() as directory:
-        before = time.perf_counter()
-        if watched:
-            with watch(trainer.model, trainer.optimizer, log_dir=directory) as explain:
-                for _ in range(steps):
-                    explain.step(loss=trainer.step())
-        else:
-            for _ in range(steps):
-                trainer.step()
-        answer.put(time.perf_counter() - before)
-
-
-def _in_a_process(task: Task, steps: int, watched: bool) -> float:
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
-    process = context.Process(target=_whole_run, args=(task, steps, watched, answer))
-    process.start()
-    seconds = float(answer.get(timeout=3600))
-    process.join()
-    return seconds
-
-
-def default_settings(task: Task, steps: int, rounds: int) -> Figure:
-    """Whole runs with the default settings as a multiple of whole bare runs, in turn."""
-    found = []
-    for _ in range(rounds):
-        bare = _in_a_process(task, steps, watched=False)
-        found.append(_in_a_process(task, steps, watched=True) / bare)
-    middle, low, high = quartiles(found)
-    bar = None
-    if task.name == "ResNet-18":
-        bar = DEFAULT_BAR if task.device == "cpu" else CUDA_DEFAULT_BAR
-    name = f"{task.name}: this recorder, default settings, a run of {steps} steps"
-    return Figure(name, middle, "×", low, high, bar)
 
 
 def no_synchronisation(task: Task) -> Figure:
@@ -244,13 +212,11 @@ def run(quick: bool = False) -> list[Section]:
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         section = Section(
             f"A training step that is observed ({device}, {torch.get_num_threads()} threads)",
-            "Wall time of a step as a multiple of the bare step of the same round; batch 32, SGD.",
+            "Wall time of a step and its writing as a multiple of the bare step of the same round; batch 32, SGD.",
         )
         for task in ladder(device)[:1] if quick else ladder(device):
-            small = task.name != "ResNet-18"
-            section.figures += every_step(task, 5 if quick else 60 if small else 15)
-            steps = 50 if quick else WHOLE_RUNS[task.name]
-            section.figures.append(default_settings(task, steps, 1 if quick else 3))
+            section.figures += every_step(task, 3 if quick else 20)
+            section.figures.append(default_settings(task, 1 if quick else 3, 50 if quick else 0))
             if device == "cuda":
                 section.figures.append(no_synchronisation(task))
         sections.append(section)

@@ -20,20 +20,27 @@ from tb_xai_plugin.records import EXPONENTS, MIN_EXPONENT
 #: mean, std, min, max, norm of the finite values, and the number of the others.
 MOMENTS = 6
 #: Sign and exponent are the top 9 bits of a float32; counts of +0.0 and -0.0 follow them.
-RAW_BINS = 512
-NEGATIVE_ZERO = -(2**31)
+RAW_BINS, HALF = 512, 256
+#: The biased exponent of infinities and NaN.
+NONFINITE = 255
+#: -0.0 as a signed and as an unsigned number.
+NEGATIVE_ZERO, NEGATIVE_ZERO_BITS = -(2**31), 2**31
+#: Where each bin's biased exponents begin; the first and the last bin take in all that lie beyond.
+_STARTS = np.searchsorted(
+    np.clip(np.arange(NONFINITE) - 127 - MIN_EXPONENT, 0, EXPONENTS - 1), np.arange(EXPONENTS)
+)
 #: Beyond these magnitudes squares leave the range of float32.
 LARGE, SMALL = 1e15, 1e-12
 #: A variance that is less than this share of the squared mean is not computed as a difference.
 SPREAD = 0.1
-#: Values that are counted at a time: they stay in the processor's cache, and torch works on so few on the
-#: thread that calls it. Were it to work on several, OpenMP would make a team for the sink's thread too, and
-#: with more threads than processors all of them sleep between two operations, the training's included
-#: (libgomp's GOMP_SPINCOUNT): steps of small networks take twice as long, nothing of it in our own code.
+#: Values that are counted at a time: they stay in the processor's cache. NumPy counts them, on the thread
+#: that calls it. Were torch to work on several, OpenMP would make a team for the sink's thread too, and with
+#: more threads than processors all of them sleep between two operations, the training's included (libgomp's
+#: GOMP_SPINCOUNT): steps of small networks take twice as long, nothing of it in our own code.
 CHUNK = 1 << 15
 #: Tensors of up to `WHOLE` values are counted whole, of larger ones at least `SAMPLE` values, evenly spaced:
 #: a share that is counted so has a standard error of at most 0.5 / sqrt(SAMPLE) = 0.4 %.
-WHOLE, SAMPLE = 1 << 17, 1 << 14
+WHOLE, SAMPLE = 1 << 15, 1 << 14
 
 
 @lru_cache(maxsize=4096)
@@ -67,8 +74,8 @@ def sampled(flat: Tensor) -> Tensor:
 
 def moments(
     flat: Tensor, bounds: tuple[float, float] | None = None, mean: Tensor | None = None
-) -> Tensor | None:
-    """Values [m] on the CPU -> float64 [6] (see `MOMENTS`) in float32; None where that would not be exact.
+) -> tuple[float, ...] | None:
+    """Values [m] on the CPU -> 6 numbers (see `MOMENTS`), summed in float32; None where that were not exact.
 
     `bounds` are min and max, and `mean` that of all, where they are known already.
     """
@@ -84,7 +91,7 @@ def moments(
     variance = squares / flat.numel() - average * average
     if variance < SPREAD * average * average:  # too little is left of the difference
         variance = float(torch.var(flat, correction=0))
-    return torch.tensor([average, variance**0.5, low, high, squares**0.5, 0], dtype=torch.float64)
+    return average, variance**0.5, low, high, squares**0.5, 0.0
 
 
 def careful_moments(flat: Tensor) -> Tensor:
@@ -103,39 +110,41 @@ def careful_moments(flat: Tensor) -> Tensor:
 
 
 def raw_counts(values: Tensor) -> Tensor:
-    """Float32 [m] -> int64 [514]: how often each sign and exponent occurs, then +0.0 and -0.0."""
-    bits = values.contiguous().view(torch.int32)
-    if bits.device.type == "cpu":
-        return _raw_counts_on_cpu(bits)
+    """Float32 [m] -> int64 [514]: how often each sign and exponent occurs, then +0.0 and -0.0.
+
+    Positive numbers come first, as in the top bits of an unsigned number.
+    """
+    if values.device.type == "cpu":
+        return torch.from_numpy(_raw_counts_on_cpu(values.contiguous().numpy()))
     # Not bincount, which waits for the device to learn its length.
-    counts = torch.histc((bits >> 23) + 256, bins=RAW_BINS, min=0, max=RAW_BINS - 1).long()
+    bits = values.contiguous().view(torch.int32)
+    counts = torch.histc((bits >> 23) & (RAW_BINS - 1), bins=RAW_BINS, min=0, max=RAW_BINS - 1).long()
     return torch.cat([counts, torch.stack([(bits == 0).sum(), (bits == NEGATIVE_ZERO).sum()])])
 
 
-def _raw_counts_on_cpu(bits: Tensor) -> Tensor:
+def _raw_counts_on_cpu(values: np.ndarray) -> np.ndarray:
     """In chunks, and looking for zeros only where the exponents say that there may be some."""
-    counts = torch.zeros(RAW_BINS + 2, dtype=torch.int64)
-    for chunk in bits.split(CHUNK):
-        index = (chunk >> 23).add_(256)  # an arithmetic shift: negative numbers come first
-        found = torch.bincount(index, minlength=RAW_BINS)
+    bits = values.view(np.uint32)
+    counts = np.zeros(RAW_BINS + 2, dtype=np.int64)
+    for start in range(0, len(bits), CHUNK):
+        chunk = bits[start : start + CHUNK]
+        found = np.bincount((chunk >> 23).astype(np.intp), minlength=RAW_BINS)
         counts[:RAW_BINS] += found
-        if found[256]:
-            counts[RAW_BINS] += (chunk == 0).sum()
         if found[0]:
-            counts[RAW_BINS + 1] += (chunk == NEGATIVE_ZERO).sum()
+            counts[RAW_BINS] += len(chunk) - np.count_nonzero(chunk)
+        if found[RAW_BINS // 2]:
+            counts[RAW_BINS + 1] += np.count_nonzero(chunk == NEGATIVE_ZERO_BITS)
     return counts
 
 
 def fold_counts(raw: np.ndarray) -> np.ndarray:
     """Raw counts [rows, 514] -> uint64 [rows, 2 E + 2] in the layout of `records.Histograms`."""
     folded = np.zeros((len(raw), BINS), dtype=np.int64)
-    negative, positive = raw[:, :256].copy(), raw[:, 256:RAW_BINS].copy()
+    positive, negative = raw[:, :HALF].copy(), raw[:, HALF:RAW_BINS].copy()
     positive[:, 0] -= raw[:, RAW_BINS]
     negative[:, 0] -= raw[:, RAW_BINS + 1]
     folded[:, EXPONENTS] = raw[:, RAW_BINS:].sum(axis=1)
-    folded[:, BINS - 1] = negative[:, 255] + positive[:, 255]
-    exponent = np.clip(np.arange(255) - 127 - MIN_EXPONENT, 0, EXPONENTS - 1)
-    for field, bin_ in enumerate(exponent):
-        folded[:, EXPONENTS - 1 - bin_] += negative[:, field]
-        folded[:, EXPONENTS + 1 + bin_] += positive[:, field]
+    folded[:, BINS - 1] = negative[:, NONFINITE] + positive[:, NONFINITE]
+    folded[:, EXPONENTS + 1 : BINS - 1] = np.add.reduceat(positive[:, :NONFINITE], _STARTS, axis=1)
+    folded[:, EXPONENTS - 1 :: -1] = np.add.reduceat(negative[:, :NONFINITE], _STARTS, axis=1)
     return folded.astype(np.uint64)

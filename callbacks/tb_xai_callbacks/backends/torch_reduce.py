@@ -28,8 +28,8 @@ from tb_xai_plugin.records import EXPONENTS
 
 #: Columns that every signal has; `extra` ones follow.
 COLUMNS = 8
-#: A small tensor, or what makes one of its own copy of the values, on the sink's thread.
-Later = Tensor | Callable[[], Tensor]
+#: A small tensor, or what makes such numbers on the sink's thread, of its own copy of the values.
+Later = Tensor | Callable[[], Tensor | Sequence[float]]
 
 
 def later(function: Callable[[Tensor], Tensor], values: Tensor) -> Later:
@@ -59,7 +59,7 @@ class Buffer:
         self.rows = rows
         self.extra = extra
         self.num_samples = 0
-        self._moments: dict[int, Tensor] = {}
+        self._moments: dict[int, Later] = {}
         self._counts: dict[int, Later] = {}
         self._sizes: dict[int, int] = {}
         self._extra: dict[tuple[int, int], Later] = {}
@@ -82,7 +82,7 @@ class Buffer:
         on_cpu = flat.device.type == "cpu"
         known = (units.bounds, units.mean.mean()) if on_cpu and units else (None, None)
         quick = moments(flat, *known) if on_cpu else None
-        self._moments[row] = careful_moments(flat.float()) if quick is None else quick
+        self._moments[row] = careful_moments(flat.float()) if quick is None else lambda: quick
         counted = flat if on_cpu and quick is None else sampled(flat)
         self._counts[row] = later(raw_counts, counted.float())
 
@@ -98,7 +98,7 @@ class Buffer:
         `rectified` are rows that a functional ReLU follows: their zeros are counted after it.
         """
         order = sorted(self._moments)
-        table = to_host([self._moments[row] for row in order])
+        table = later_to_host([self._moments[row] for row in order])
         counts = later_to_host([self._counts[row] for row in order])
         extra = sorted(self._extra)
         extras = later_to_host([self._extra[place] for place in extra])
@@ -162,7 +162,7 @@ def later_to_host(parts: Sequence[Later]) -> Callable[[], np.ndarray]:
 
     def wait() -> np.ndarray:
         there = iter(copied())
-        rows = [next(there) if isinstance(part, Tensor) else part().numpy() for part in parts]
+        rows = [next(there) if isinstance(part, Tensor) else np.asarray(part()) for part in parts]
         return np.stack(rows) if rows else np.zeros(0)
 
     return wait

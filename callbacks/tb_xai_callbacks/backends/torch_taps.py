@@ -214,11 +214,9 @@ class StepTap:
             return
         with reducing():
             now = [_some_of(self.parameters[row]) for row in rows]
-            change = torch._foreach_norm(torch._foreach_sub(now, before))
-            size = torch._foreach_norm(before)
-            for row, moved, norm in zip(rows, change, size, strict=True):
-                ratio = moved.double() / norm.double()
-                self.weights.add_extra(row, torch.where(norm == 0, torch.nan, ratio))
+            moved = torch._foreach_norm(torch._foreach_sub(now, before))
+            for row, ratio in zip(rows, _ratios(moved, torch._foreach_norm(before)), strict=True):
+                self.weights.add_extra(row, ratio)
 
     def _rows_of(self, optimizer: torch.optim.Optimizer) -> list[int]:
         found = [self._row_of.get(id(p)) for group in optimizer.param_groups for p in group["params"]]
@@ -232,16 +230,20 @@ class StepTap:
 
     def _reduce_weight_gradients(self, optimizer: torch.optim.Optimizer, rows: Sequence[int]) -> None:
         scale = getattr(optimizer, "grad_scale", None)  # set where a fused optimizer unscales by itself
-        for row in rows:
-            self._reduce_weight_gradient(row, self.parameters[row].grad, scale)
+        with reducing():
+            for row in rows:
+                self._reduce_weight_gradient(row, self.parameters[row].grad, scale)
 
     def _accumulated_in(self, row: int) -> Callable[[Tensor], None]:
-        return lambda parameter: self._reduce_weight_gradient(row, parameter.grad, self._scale)
+        def accumulated(parameter: Tensor) -> None:
+            with reducing():
+                self._reduce_weight_gradient(row, parameter.grad, self._scale)
+
+        return accumulated
 
     def _reduce_weight_gradient(self, row: int, gradient: Tensor | None, scale: Tensor | None) -> None:
         if gradient is not None and not gradient.is_sparse:
-            with reducing():
-                self.weight_gradients.add(row, gradient, scale)
+            self.weight_gradients.add(row, gradient, scale)
 
     # ---- when the step is over
 
@@ -275,6 +277,18 @@ def _in_backward() -> bool:
 def _some_of(parameter: Tensor) -> Tensor:
     """The values that a ratio of norms is taken of: all, or an even sample of a large parameter."""
     return sampled(flattened(parameter))
+
+
+def _ratios(norms: Sequence[Tensor], to: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Norm by norm, float64 0-d; NaN where there is nothing to divide by. All may lie on several devices."""
+    places: dict[torch.device, list[int]] = {}
+    for number, norm in enumerate(norms):
+        places.setdefault(norm.device, []).append(number)
+    found: dict[int, Tensor] = {}
+    for numbers in places.values():
+        above, below = (torch.stack([part[n] for n in numbers]).double() for part in (norms, to))
+        found.update(zip(numbers, torch.where(below == 0, torch.nan, above / below).unbind(), strict=True))
+    return [found[number] for number in range(len(norms))]
 
 
 def _has_closure(args: Any, kwargs: Any) -> bool:
