@@ -212,7 +212,7 @@ def run(quick: bool = False) -> list[Section]:
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         section = Section(
             f"A training step that is observed ({device}, {torch.get_num_threads()} threads)",
-            "Wall time of a step and its writing as a multiple of the bare step of the same round; batch 32, SGD.",
+            "Wall time of a step and its writing as a multiple of the bare step of the round; batch 32, SGD.",
         )
         for task in ladder(device)[:1] if quick else ladder(device):
             section.figures += every_step(task, 3 if quick else 20)
