@@ -21,7 +21,7 @@ from benchmarks.nets import Task, Trainer
 
 DEFAULT_BAR, CUDA_DEFAULT_BAR = 1.03, 1.01
 #: Steps of a run, half a minute to two minutes of the larger ones; and of a turn, about a second.
-RUNS = {"digits CNN": (5000, 250), "transformer": (400, 10), "ResNet-18": (150, 2)}
+RUNS = {"digits CNN": (5000, 250), "transformer": (300, 10), "ResNet-18": (150, 2)}
 
 
 class Stopwatch:

@@ -39,6 +39,7 @@ class Pace:
         self._clock = clock
         self._bare = 0.0
         self._since_bare = 0
+        self._unsettled = (0, 0.0)
         self._resumed = clock()
         self._owed: set[str] = set()
         self._asked: dict[str, int] = {}
@@ -46,13 +47,17 @@ class Pace:
     def pause(self, armed: bool) -> None:
         """A training step just ended."""
         took = self._clock() - self._resumed
-        if not armed:
+        if armed:
+            self._since_bare += 1
+            count, seconds = self._unsettled
+            self._unsettled = count + 1, seconds + took
+        else:
             self._bare = took if self._bare == 0 else 0.9 * self._bare + 0.1 * took
             self._since_bare = 0
-            return
-        self._since_bare += 1
-        if self._bare:
-            self.budget.spend(max(took - self._bare, 0.0))
+        if self._bare:  # the first steps are all observed: what they cost is known after the first bare one
+            count, seconds = self._unsettled
+            self._unsettled = 0, 0.0
+            self.budget.spend(max(seconds - count * self._bare, 0.0))
 
     def resume(self) -> None:
         """Training goes on."""

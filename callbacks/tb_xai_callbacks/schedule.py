@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 Schedule = Callable[[int], bool]
 
 #: The budget is judged over at least this long, so that a run's first seconds are not starved.
-GRACE_S = 75.0
+GRACE_S = 90.0
 #: The part of the budget that is planned with. The rest is for what no stopwatch of ours sees: the sink's
 #: thread, caches that training finds cold, the first run of something.
-PLANNED = 0.4
+PLANNED = 1 / 3
 
 
 def every(n: int) -> Schedule:

@@ -68,6 +68,22 @@ def test_the_budget_is_kept_and_what_it_cost_is_counted():
     assert cost.runs + cost.skipped == 2000
 
 
+def test_steps_observed_before_any_bare_one_are_paid_for_after_it():
+    clock = Clock()
+    pace = Pace(Options(), clock)
+    for took, armed, spent in (
+        (0.3, True, 0.0),
+        (0.5, True, 0.0),
+        (0.1, False, 0.6),
+        (0.1, False, 0.6),
+        (0.3, True, 0.8),
+    ):
+        clock.now += took
+        pace.pause(armed)
+        assert pace.budget.spent == pytest.approx(spent)
+        pace.resume()
+
+
 def test_a_stretched_schedule_is_steady():
     clock = Clock()
     pace = Pace(Options(explain_every_n_steps=1, max_overhead=0.1), clock)
