@@ -89,6 +89,11 @@ class Section:
         """The same for machines."""
         return {"title": self.title, "about": self.about, "figures": [asdict(one) for one in self.figures]}
 
+    @classmethod
+    def of_json(cls, stored: Mapping[str, Any]) -> Section:
+        """The inverse of `as_json`."""
+        return cls(stored["title"], stored["about"], [Figure(**one) for one in stored["figures"]])
+
 
 def failed_bars(sections: Iterable[Section]) -> list[str]:
     """A sentence for every bar that does not hold."""

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m benchmarks.run`: every benchmark, in one table and one JSON file. Wants an idle machine."""
+"""`python -m benchmarks.run`: every benchmark, in one table and one JSON file. Wants an idle machine.
+
+Of a run with `--only`, the sections take the places of those that are in the file already.
+"""
 
 from __future__ import annotations
 
@@ -49,14 +52,25 @@ def main(arguments: list[str] | None = None) -> int:
             sections.append(section)
             print(section.markdown(), flush=True)
         print(f"({name}: {time.perf_counter() - started:.0f} s)\n", file=sys.stderr, flush=True)
+    shown = among_earlier(sections, asked.json) if asked.only and asked.json else sections
     if asked.markdown:
-        asked.markdown.write_text("\n".join(one.markdown() for one in sections), encoding="utf-8")
+        asked.markdown.write_text("\n".join(one.markdown() for one in shown), encoding="utf-8")
     if asked.json:
-        content = {"machine": machine(), "sections": [one.as_json() for one in sections]}
+        content = {"machine": machine(), "sections": [one.as_json() for one in shown]}
         asked.json.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     missed = failed_bars(sections)
     print("\n".join(missed) if missed else "every bar holds", file=sys.stderr)
     return int(asked.check and bool(missed))
+
+
+def among_earlier(fresh: list[Section], path: Path) -> list[Section]:
+    """What an earlier run wrote to `path`, with the sections that were measured again in their places."""
+    if not path.is_file():
+        return fresh
+    by_title = {section.title: section for section in fresh}
+    earlier = [Section.of_json(one) for one in json.loads(path.read_text(encoding="utf-8"))["sections"]]
+    kept = [by_title.pop(section.title, section) for section in earlier]
+    return [*kept, *by_title.values()]
 
 
 def machine() -> dict[str, str | int | None]:

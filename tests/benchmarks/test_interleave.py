@@ -42,6 +42,13 @@ def test_the_command_prints_and_writes_what_it_measured(tmp_path, capsys):
     assert all(title in tables.read_text(encoding="utf-8") for title in titles)
     printed = capsys.readouterr().out
     assert all(title in printed for title in titles)
+    again = ["--quick", "--only", "start", "--json", str(figures), "--markdown", str(tables)]
+    assert run.main(again) == 0  # the rest stays
+    kept = json.loads(figures.read_text(encoding="utf-8"))["sections"]
+    assert [section["title"] for section in kept] == titles
+    assert kept[0] == content["sections"][0]
+    assert kept[1] != content["sections"][1]
+    assert all(title in tables.read_text(encoding="utf-8") for title in titles)
     of_bytes = {f["name"]: f for f in content["sections"][0]["figures"]}
     assert of_bytes["the default layer, 7 × 7, against overlays"]["value"] <= 1 / 400  # bytes do not vary
     assert of_bytes["four layers, 56 × 56 to 7 × 7, against overlays"]["value"] <= 1 / 40
