@@ -27,7 +27,7 @@ EVERYTHING = ("activations", "gradients", "weights")
 #: On CUDA the recorder's kernels hide behind the training's.
 EVERY_STEP_BAR, CUDA_EVERY_STEP_BAR = 1.15, 1.05
 #: Steps of a block, so that one takes half a second or more.
-BLOCKS = {"digits CNN": 50, "transformer": 4, "ResNet-18": 4}
+BLOCKS = {"digits CNN": 50, "transformer": 4, "ResNet-18": 1}
 #: Check-ups of the outputs are rare after these steps, so that what is timed is a step.
 SETTLED = 40
 
@@ -215,7 +215,7 @@ def run(quick: bool = False) -> list[Section]:
             "Wall time of a step and its writing as a multiple of the bare step of the round; batch 32, SGD.",
         )
         for task in ladder(device)[:1] if quick else ladder(device):
-            section.figures += every_step(task, 3 if quick else 8 if task.name == "ResNet-18" else 16)
+            section.figures += every_step(task, 3 if quick else 16)
             section.figures.append(default_settings(task, 1 if quick else 3, 50 if quick else 0))
             if device == "cuda":
                 section.figures.append(no_synchronisation(task))
