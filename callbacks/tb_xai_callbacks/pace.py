@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import statistics
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -39,7 +41,7 @@ class Pace:
         self._clock = clock
         self._bare = 0.0
         self._since_bare = 0
-        self._unsettled = (0, 0.0)
+        self._unsettled: deque[float] = deque(maxlen=MOST_WITHOUT_BASELINE)
         self._resumed = clock()
         self._owed: set[str] = set()
         self._asked: dict[str, int] = {}
@@ -49,15 +51,16 @@ class Pace:
         took = self._clock() - self._resumed
         if armed:
             self._since_bare += 1
-            count, seconds = self._unsettled
-            self._unsettled = count + 1, seconds + took
+            self._unsettled.append(took)
         else:
             self._bare = took if self._bare == 0 else 0.9 * self._bare + 0.1 * took
             self._since_bare = 0
-        if self._bare:  # the first steps are all observed: what they cost is known after the first bare one
-            count, seconds = self._unsettled
-            self._unsettled = 0, 0.0
-            self.budget.spend(max(seconds - count * self._bare, 0.0))
+        if self._bare and self._unsettled:
+            # The first steps are all observed: what they cost is known after the first bare one. Their median,
+            # since the very first also compiles the user's model.
+            extra = statistics.median(self._unsettled) - self._bare
+            self.budget.spend(max(extra, 0.0) * len(self._unsettled))
+            self._unsettled.clear()
 
     def resume(self) -> None:
         """Training goes on."""
