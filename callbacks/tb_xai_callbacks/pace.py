@@ -56,8 +56,8 @@ class Pace:
             self._bare = took if self._bare == 0 else 0.9 * self._bare + 0.1 * took
             self._since_bare = 0
         if self._bare and self._unsettled:
-            # The first steps are all observed: what they cost is known after the first bare one. Their median,
-            # since the very first also compiles the user's model.
+            # The first steps are all observed: what they cost is known after the first bare one. By their
+            # median, since the very first also compiles the user's model.
             extra = statistics.median(self._unsettled) - self._bare
             self.budget.spend(max(extra, 0.0) * len(self._unsettled))
             self._unsettled.clear()
