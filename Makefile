@@ -51,7 +51,7 @@ proto: $(STAMPS)/dev $(STAMPS)/node  ## generate Python and TypeScript from sche
 bench-diagnosis: $(STAMPS)/dev  ## the rules, and those of three other tools, on the development set (half an hour)
 	$(BIN)/python -m benchmarks.diagnosis.run --seeds 3 --json benchmarks/diagnosis.json --markdown benchmarks/diagnosis.md
 
-bench: $(STAMPS)/bench  ## speed and size beside other tools, on an idle machine (50 minutes); ONLY="start trust"
+bench: $(STAMPS)/bench  ## speed and size beside other tools, on an idle machine (40 minutes); ONLY="start trust"
 	$(BIN)/python -m benchmarks.run $(ONLY:%=--only %) --json benchmarks/figures.json --markdown benchmarks/figures.md
 
 bench-browser: $(STAMPS)/node $(STAMPS)/chromium  ## script time per frame in Chromium, 64 samples × 200 steps × 3 methods

@@ -26,7 +26,7 @@ from benchmarks.whole_runs import default_settings, settle
 EVERYTHING = ("activations", "gradients", "weights")
 #: On CUDA the recorder's kernels hide behind the training's.
 EVERY_STEP_BAR, CUDA_EVERY_STEP_BAR = 1.15, 1.05
-#: Steps of a block, so that one takes half a second or more.
+#: Steps of a block, so that one takes some tenths of a second.
 BLOCKS = {"digits CNN": 50, "transformer": 4, "ResNet-18": 1}
 #: Check-ups of the outputs are rare after these steps, so that what is timed is a step.
 SETTLED = 40

@@ -353,6 +353,88 @@ class RunStatus(_message.Message):
     log_every_n_steps: int
     def __init__(self, version: _Optional[int] = ..., state: _Optional[str] = ..., host: _Optional[str] = ..., backend: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., signals: _Optional[_Iterable[_Union[Signal, _Mapping]]] = ..., notices: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., costs: _Optional[_Iterable[_Union[Cost, _Mapping]]] = ..., training_seconds: _Optional[float] = ..., max_overhead: _Optional[float] = ..., dropped_records: _Optional[int] = ..., target_layers: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[str]] = ..., next_log_step: _Optional[int] = ..., next_explain_step: _Optional[int] = ..., step: _Optional[int] = ..., log_every_n_steps: _Optional[int] = ...) -> None: ...
 
+class Numbers(_message.Message):
+    __slots__ = ("version", "kind", "rows", "columns", "values")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    kind: str
+    rows: _containers.RepeatedScalarFieldContainer[str]
+    columns: _containers.RepeatedScalarFieldContainer[str]
+    values: bytes
+    def __init__(self, version: _Optional[int] = ..., kind: _Optional[str] = ..., rows: _Optional[_Iterable[str]] = ..., columns: _Optional[_Iterable[str]] = ..., values: _Optional[bytes] = ...) -> None: ...
+
+class MethodDescription(_message.Message):
+    __slots__ = ("name", "title", "meaning", "explains", "signed", "unfaithful", "source")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    MEANING_FIELD_NUMBER: _ClassVar[int]
+    EXPLAINS_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_FIELD_NUMBER: _ClassVar[int]
+    UNFAITHFUL_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    title: str
+    meaning: str
+    explains: str
+    signed: bool
+    unfaithful: bool
+    source: str
+    def __init__(self, name: _Optional[str] = ..., title: _Optional[str] = ..., meaning: _Optional[str] = ..., explains: _Optional[str] = ..., signed: bool = ..., unfaithful: bool = ..., source: _Optional[str] = ...) -> None: ...
+
+class ColumnDescription(_message.Message):
+    __slots__ = ("signal", "name", "title", "unit", "meaning", "scale", "low", "high", "low_is_bad", "key")
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    MEANING_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    LOW_IS_BAD_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    signal: str
+    name: str
+    title: str
+    unit: str
+    meaning: str
+    scale: str
+    low: float
+    high: float
+    low_is_bad: bool
+    key: str
+    def __init__(self, signal: _Optional[str] = ..., name: _Optional[str] = ..., title: _Optional[str] = ..., unit: _Optional[str] = ..., meaning: _Optional[str] = ..., scale: _Optional[str] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., low_is_bad: bool = ..., key: _Optional[str] = ...) -> None: ...
+
+class KindDescription(_message.Message):
+    __slots__ = ("name", "title", "meaning", "unit", "scale")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    MEANING_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    title: str
+    meaning: str
+    unit: str
+    scale: str
+    def __init__(self, name: _Optional[str] = ..., title: _Optional[str] = ..., meaning: _Optional[str] = ..., unit: _Optional[str] = ..., scale: _Optional[str] = ...) -> None: ...
+
+class Descriptions(_message.Message):
+    __slots__ = ("version", "methods", "columns", "kinds")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    METHODS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    methods: _containers.RepeatedCompositeFieldContainer[MethodDescription]
+    columns: _containers.RepeatedCompositeFieldContainer[ColumnDescription]
+    kinds: _containers.RepeatedCompositeFieldContainer[KindDescription]
+    def __init__(self, version: _Optional[int] = ..., methods: _Optional[_Iterable[_Union[MethodDescription, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[ColumnDescription, _Mapping]]] = ..., kinds: _Optional[_Iterable[_Union[KindDescription, _Mapping]]] = ...) -> None: ...
+
 class LossTrace(_message.Message):
     __slots__ = ("version", "first_step", "values")
     VERSION_FIELD_NUMBER: _ClassVar[int]

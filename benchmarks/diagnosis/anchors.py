@@ -40,22 +40,27 @@ class AnchorRule:
 
 
 def at_start(run: Watched) -> bool:
+    """After the first step."""
     return run.step == 1
 
 
 def at_saves(run: Watched) -> bool:
+    """Where the tool saves tensors."""
     return run.saves
 
 
 def at_epochs(run: Watched) -> bool:
+    """At the end of every epoch."""
     return run.ends_epoch
 
 
 def at_last_epoch(run: Watched) -> bool:
+    """At the end of training."""
     return run.ends_epoch and run.is_last_epoch
 
 
 def always(run: Watched) -> bool:
+    """After every step."""
     return True
 
 

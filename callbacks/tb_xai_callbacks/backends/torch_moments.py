@@ -132,7 +132,7 @@ def _raw_counts_on_cpu(values: np.ndarray) -> np.ndarray:
         counts[:RAW_BINS] += found
         if found[0]:
             counts[RAW_BINS] += len(chunk) - np.count_nonzero(chunk)
-        if found[RAW_BINS // 2]:
+        if found[HALF]:
             counts[RAW_BINS + 1] += np.count_nonzero(chunk == NEGATIVE_ZERO_BITS)
     return counts
 
