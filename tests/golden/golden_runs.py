@@ -28,7 +28,7 @@ def _pictures(n: int, channels_last: bool = False) -> tuple[np.ndarray, np.ndarr
     return (np.moveaxis(pictures, 1, -1).copy() if channels_last else pictures), labels
 
 
-def _torch_net():  # noqa: ANN202 — torch is imported by the run that needs it
+def _torch_net():
     import torch
     from torch import nn
 
@@ -86,7 +86,7 @@ def torch_attention(log_dir: Path) -> None:
             self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
             self.head = nn.Linear(16, 2)
 
-        def forward(self, tokens):  # noqa: ANN001, ANN202
+        def forward(self, tokens):
             return self.head(self.encoder(self.embedding(tokens)).mean(1))
 
     torch.manual_seed(0)
@@ -118,16 +118,16 @@ def lightning(log_dir: Path) -> None:
             super().__init__()
             self.net = _torch_net()
 
-        def forward(self, x):  # noqa: ANN001, ANN202
+        def forward(self, x):
             return self.net(x)
 
-        def training_step(self, batch, _):  # noqa: ANN001, ANN202
+        def training_step(self, batch, _):
             return functional.cross_entropy(self(batch[0]), batch[1])
 
-        def validation_step(self, batch, _):  # noqa: ANN001, ANN202
+        def validation_step(self, batch, _):
             self(batch[0])
 
-        def configure_optimizers(self):  # noqa: ANN202
+        def configure_optimizers(self):
             return torch.optim.AdamW(self.parameters(), lr=1e-2)
 
     data = DataLoader(TensorDataset(*(torch.from_numpy(array) for array in _pictures(32))), batch_size=8)
@@ -142,7 +142,7 @@ def lightning(log_dir: Path) -> None:
 
 def transformers(log_dir: Path) -> None:
     """The Hugging Face trainer, a small BERT with random weights."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "transformers"))
+    sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
     from hf_runs import Tokens, pad
     from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments, set_seed
 
@@ -150,8 +150,14 @@ def transformers(log_dir: Path) -> None:
 
     set_seed(0)
     model = BertForSequenceClassification(
-        BertConfig(vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-                   intermediate_size=32, max_position_embeddings=32)  # fmt: skip
+        BertConfig(
+            vocab_size=40,
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=32,
+        )
     )
     arguments = TrainingArguments(
         output_dir=str(log_dir), max_steps=STEPS, per_device_train_batch_size=8, report_to=[],
