@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -284,3 +285,74 @@ class RunStatus:
     next_log_step: int = 0
     next_explain_step: int = 0
     log_every_n_steps: int = 0
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers of a user's own signal at one step: `values` float32 [rows, columns], NaN for none."""
+
+    kind: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: np.ndarray
+
+    @property
+    def signal(self) -> str:
+        """The kind, as the tag's metadata names it."""
+        return self.kind
+
+
+@dataclass(frozen=True)
+class MethodDescription:
+    """What an attribution method is called and says; `explains` is layer, input or attention."""
+
+    name: str
+    title: str
+    meaning: str
+    explains: str
+    signed: bool = False
+    unfaithful: bool = False
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class ColumnDescription:
+    """What a statistic is called and means; see `format.columns.Column`."""
+
+    signal: str
+    name: str
+    title: str
+    unit: str = ""
+    meaning: str = ""
+    scale: str = "linear"
+    low: float = 0.0
+    high: float = 0.0
+    low_is_bad: bool = False
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class KindDescription:
+    """What the `Numbers` of a user's own signal are called and mean."""
+
+    name: str
+    title: str
+    meaning: str = ""
+    unit: str = ""
+    scale: str = "linear"
+
+
+@dataclass(frozen=True)
+class Descriptions:
+    """What this run's methods, statistics and own kinds are called and mean; the latest counts."""
+
+    methods: tuple[MethodDescription, ...] = ()
+    columns: tuple[ColumnDescription, ...] = ()
+    kinds: tuple[KindDescription, ...] = ()
+
+
+#: Everything that is stored.
+Record: TypeAlias = (
+    LayerTable | LayerStats | Histograms | UnitCounts | Attribution | Trust | Attention | HeadStats | Probe
+    | Scalars | RunStatus | LossTrace | Setup | Findings | Numbers | Descriptions
+)  # fmt: skip

@@ -17,12 +17,13 @@ import numpy as np
 from tb_xai_callbacks.backends.keras.engines.engine import BACKENDS, engine_for, unsupported, untouched
 from tb_xai_callbacks.backends.keras.forward import build, is_built
 from tb_xai_callbacks.backends.keras.observer import NO_PROBE, KerasObserver
+from tb_xai_callbacks.console import LOGGER, sentence
 from tb_xai_callbacks.hosts.keras_data import given_inputs, read_samples, regions_read, truth_of
 from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe.choice import check_regions, probe_from
 from tb_xai_callbacks.probe.samples import ProbeSet
 from tb_xai_callbacks.recorder import Recorder
-from tb_xai_callbacks.run.guard import LOGGER, Guard, sentence
+from tb_xai_callbacks.run.guard import Guard
 
 __all__ = ["ExplainCallback"]
 

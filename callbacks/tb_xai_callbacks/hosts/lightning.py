@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from tb_xai_callbacks.backends.torch.observer import TorchObserver
 from tb_xai_callbacks.backends.torch.untouched import forked_rng
+from tb_xai_callbacks.console import LOGGER
 from tb_xai_callbacks.hosts.torch_session import (
     Start,
     check_layer_names,
@@ -27,7 +28,6 @@ from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe.choice import check_regions, probe_from
 from tb_xai_callbacks.probe.samples import ProbeSet, arrays_of, map_arrays
 from tb_xai_callbacks.recorder import Recorder
-from tb_xai_callbacks.run.guard import LOGGER
 
 __all__ = ["ExplainCallback"]
 

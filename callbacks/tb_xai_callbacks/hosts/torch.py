@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tb_xai_callbacks.backends.torch.observer import TorchObserver
+from tb_xai_callbacks.console import LOGGER
 from tb_xai_callbacks.hosts.torch_session import (
     Start,
     check_layer_names,
@@ -26,7 +27,6 @@ from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe.choice import check_regions, probe_from
 from tb_xai_callbacks.probe.samples import ProbeSet
 from tb_xai_callbacks.recorder import Recorder
-from tb_xai_callbacks.run.guard import LOGGER
 
 __all__ = ["Watch", "watch"]
 

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from tb_xai_callbacks.backends.torch.call import to_numpy
 from tb_xai_callbacks.backends.torch.observer import COMPILED, TorchObserver
+from tb_xai_callbacks.console import sentence
 from tb_xai_callbacks.options import Options, nearest
 from tb_xai_callbacks.probe.samples import ProbeSet, map_arrays
 from tb_xai_callbacks.recorder import Recorder
-from tb_xai_callbacks.run.guard import sentence
 
 #: Parameter groups whose learning rates are logged.
 MOST_GROUPS = 32

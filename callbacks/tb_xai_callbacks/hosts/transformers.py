@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 
 from tb_xai_callbacks.backends.torch.observer import TorchObserver
 from tb_xai_callbacks.backends.torch.untouched import forked_rng
+from tb_xai_callbacks.console import LOGGER
 from tb_xai_callbacks.hosts.torch_session import Start, check_layer_names, learning_rates, numpy_of, why
 from tb_xai_callbacks.hosts.transformers_data import (
     CHOICE,
@@ -30,7 +31,6 @@ from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe.choice import check_regions
 from tb_xai_callbacks.probe.samples import ProbeSet
 from tb_xai_callbacks.recorder import Recorder
-from tb_xai_callbacks.run.guard import LOGGER
 
 __all__ = ["ExplainCallback"]
 

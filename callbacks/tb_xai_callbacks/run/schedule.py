@@ -1,20 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When to observe: schedules are functions from a step to a bool; a budget stretches them."""
+"""When to observe: schedules are functions from a step to a bool."""
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable
 
 #: From the number of optimiser steps done to whether this step is due.
 Schedule = Callable[[int], bool]
-
-#: The budget is judged over at least this long, so that a run's first seconds are not starved.
-GRACE_S = 90.0
-#: The part of the budget that is planned with. The rest is for what no stopwatch of ours sees: the sink's
-#: thread, caches that training finds cold, the first run of something.
-PLANNED = 1 / 3
 
 
 def every(n: int) -> Schedule:
@@ -56,33 +49,3 @@ def thinning() -> Schedule:
 def next_due(schedule: Schedule, step: int, horizon: int = 100_000) -> int:
     """The first due step after `step`, or 0 if none is within the horizon."""
     return next((s for s in range(step + 1, step + horizon) if schedule(s)), 0)
-
-
-class Budget:
-    """Keeps what the recorder spends below a share of the training time.
-
-    Args:
-        max_overhead: the share, e.g. 0.05; None: no budget, everything is allowed.
-        clock: seconds, monotonic.
-    """
-
-    def __init__(self, max_overhead: float | None, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.max_overhead = max_overhead
-        self.clock = clock
-        self.started = clock()
-        self.spent = 0.0
-
-    def spend(self, seconds: float) -> None:
-        """Account for time taken from training."""
-        self.spent += seconds
-
-    def training_seconds(self) -> float:
-        """Time since the start that was not ours."""
-        return max(self.clock() - self.started - self.spent, 0.0)
-
-    def allows(self, estimate: float) -> bool:
-        """Whether `estimate` more seconds stay within the share of the training time."""
-        if self.max_overhead is None:
-            return True
-        allowed = PLANNED * self.max_overhead * max(self.training_seconds(), GRACE_S)
-        return self.spent + estimate <= allowed

@@ -15,7 +15,7 @@ from typing import Any
 
 from tensorboard.compat.proto import event_pb2
 
-from tb_xai_callbacks.run.guard import LOGGER, sentence
+from tb_xai_callbacks.console import LOGGER, sentence
 from tb_xai_plugin.format.metadata import CHILD_RUN
 from tb_xai_plugin.format.record_file import framed
 from tb_xai_plugin.format.summary import record_summary

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tb_xai_callbacks.backends.contract import Observer
+from tb_xai_callbacks.console import LOGGER
 from tb_xai_callbacks.measure.outcome import LossFacts
 from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe.samples import ProbeSet
 from tb_xai_callbacks.run import schedule
 from tb_xai_callbacks.run.budget import Pace
-from tb_xai_callbacks.run.guard import LOGGER, Guard
+from tb_xai_callbacks.run.guard import Guard
 from tb_xai_callbacks.run.status import Journal
 from tb_xai_callbacks.signals.checkup import Checkup
 from tb_xai_plugin.format.records import Finding, LayerTable, LossTrace, Scalars, Setup

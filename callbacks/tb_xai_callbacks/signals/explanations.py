@@ -21,11 +21,11 @@ from tb_xai_callbacks.attribution.methods import (
 )
 from tb_xai_callbacks.attribution.trust import Measured
 from tb_xai_callbacks.backends.contract import Capture, Layout, Observer, TargetLayer
+from tb_xai_callbacks.console import LOGGER, sentence
 from tb_xai_callbacks.measure.cam import CAMS
 from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe.samples import ProbeSet
 from tb_xai_callbacks.run.budget import Pace
-from tb_xai_callbacks.run.guard import LOGGER, sentence
 from tb_xai_callbacks.run.status import Journal
 from tb_xai_callbacks.signals.attention import without_padding
 from tb_xai_plugin.format.records import Attribution

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from tb_xai_callbacks.backends.contract import Capture, CaptureRequest, Observer
+from tb_xai_callbacks.console import LOGGER, sentence
 from tb_xai_callbacks.measure.scores import Selection
-from tb_xai_callbacks.run.guard import LOGGER, Guard, sentence
+from tb_xai_callbacks.run.guard import Guard
 
 
 class ProbePasses:

@@ -23,8 +23,8 @@ from tb_xai_callbacks.backends.keras.taps import (
     shadowed,
     tapped_call,
 )
+from tb_xai_callbacks.console import sentence
 from tb_xai_callbacks.probe.samples import map_arrays, with_first
-from tb_xai_callbacks.run.guard import sentence
 
 
 @dataclass
