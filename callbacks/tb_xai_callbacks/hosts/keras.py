@@ -182,12 +182,12 @@ class KerasSession(Session):
             LOGGER.warning("nothing is logged, training goes on: %s", sentence(error))
             return
         if not self.needs_a_step:
-            self._begin_chosen(step)
+            self.begin(lambda: self._probe, step)
 
     def begin_built(self, step: int) -> None:
         """The first step has built the model."""
         self.needs_a_step = False
-        self._begin_chosen(step)
+        self.begin(lambda: self._probe, step)
         self.notice("info", "start", "the first step built the model; what was before is not known")
 
     def watch(self, probe: ProbeSet | None, call: Any = None) -> Watched:
@@ -205,9 +205,9 @@ class KerasSession(Session):
         """Where explanations were asked for, they tell it."""
         return () if self.settings.wants("explanations") else (self._no_probe,)
 
-    def _begin_chosen(self, step: int) -> None:
-        if not self.begin(lambda: self._probe, step):
-            self._problem = ""
+    def wait(self, problem: str) -> None:
+        """See `Session.wait`: Keras' callbacks are shown no batch."""
+        LOGGER.warning("nothing is logged, training goes on: %s", problem)
 
     def _choose_probe(self) -> None:
         if self._data is None:

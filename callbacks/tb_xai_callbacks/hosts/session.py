@@ -79,6 +79,7 @@ class Session(ABC):
         Raises:
             OptionError: if an option names what the model does not have.
         """
+        self.step = step
         try:
             self._begin(choose(), step)
         except OptionError:
