@@ -8,8 +8,8 @@ ROOT = Path(__file__).parents[2]
 
 _OPTIONS = (ROOT / "callbacks/tb_xai_callbacks/options.py").read_text(encoding="utf-8")
 
-#: What the documents promise before the change that brings it is merged, and whether it is there. An entry that
-#: has come fails a test (`test_nothing_is_called_coming_that_is_there`), so that it is deleted here.
+#: What the documents promise before the change that brings it is merged, and whether it is there. An entry
+#: that has come fails a test (`test_nothing_is_called_coming_that_is_there`), so that it is deleted here.
 COMING = {
     "EXTENDING.md": lambda: (ROOT / "EXTENDING.md").exists(),
     "make check": lambda: re.search(r"^check:", (ROOT / "Makefile").read_text(), re.M),

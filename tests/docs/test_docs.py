@@ -2,6 +2,7 @@
 """What the documents name is there, and what is there is named."""
 
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -119,7 +120,33 @@ def test_every_tag_of_the_routes_is_in_the_log_format():
     assert {tag for cell, _ in rows(DOCUMENTS["docs/log_format.md"], "tag") for tag in names(cell)} >= tags
 
 
-# ---- paths, targets, the map
+# ---- figures, paths, targets, the map
+
+
+def _figure(section, name):
+    """A figure as `make bench` wrote it, in its unit."""
+    sections = json.loads((ROOT / "benchmarks/figures.json").read_text(encoding="utf-8"))["sections"]
+    (found,) = [one for one in sections if one["title"].startswith(section)]
+    return next(one["value"] for one in found["figures"] if one["name"] == name)
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "shown"),
+    [
+        ("Bytes of a Grad-CAM snapshot", "7 × 7", "{:,} bytes"),
+        ("Bytes of a Grad-CAM snapshot", "56 × 56", "{:,} bytes"),
+        ("Bytes of a Grad-CAM snapshot", "200 snapshots of the default layer", "{:,} bytes"),
+        ("TensorBoard's start", "added to the start", "{:.1f} ms"),
+        ("TensorBoard's start", "added to the tab's first question", "{:.0f} ms"),
+        ("A training step", "ResNet-18: this recorder, everything, every step", "| {:.3f} |"),
+        ("A training step", "ResNet-18: this recorder, default settings, a run of 150 steps", "| {:.3f} |"),
+        ("A Keras fit", "this recorder, default settings", "{:.2f} times"),
+        ("Class activation maps", "Grad-CAM, 4 layers: this recorder", "{:.2f} of one full"),
+        ("Class activation maps", "Grad-CAM, 4 layers: Captum", "Captum {:.2f}"),
+    ],
+)
+def test_a_figure_is_the_one_that_was_measured(section, name, shown):
+    assert shown.format(_figure(section, name)) in DOCUMENTS["docs/cost.md"]
 
 
 def test_every_make_target_that_is_named_exists():

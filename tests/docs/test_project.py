@@ -67,6 +67,22 @@ def test_the_security_policy_covers_this_version():
     assert f"| {VERSION.rpartition('.')[0]}.x | yes |" in DOCUMENTS["SECURITY.md"]
 
 
+# ---- what it needs
+
+
+def test_the_pythons_are_those_of_setup():
+    for path in ("README.md", "CONTRIBUTING.md"):
+        assert f"Python {PYTHONS[0]}–{PYTHONS[-1]}" in DOCUMENTS[path]
+
+
+def test_the_readme_says_what_the_tab_needs():
+    needed = re.search(r"install_requires=\[(.*?)\]", SETUP, re.S).group(1)
+    install = DOCUMENTS["README.md"].split("## Install")[1].split("## More")[0]
+    for name, version in re.findall(r'"([a-z]+)>=([\d.]+)', needed):
+        assert name in install
+        assert name != "tensorboard" or f"tensorboard ≥ {version}" in install
+
+
 # ---- citation
 
 
