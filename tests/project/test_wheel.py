@@ -43,7 +43,9 @@ def test_it_holds_the_licence_and_the_notices(wheel):
     text = wheel.read(licence).decode()
     assert "Apache License" in text
     assert "TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION" in text
-    (notices,) = [name for name in names if name.endswith("licenses/tb_xai_plugin/tab/static/THIRD_PARTY.txt")]
+    (notices,) = [
+        name for name in names if name.endswith("licenses/tb_xai_plugin/tab/static/THIRD_PARTY.txt")
+    ]
     bundled = wheel.read(notices).decode()
     for dependency in json.loads((ROOT / "frontend/package.json").read_text())["dependencies"]:
         assert dependency in bundled

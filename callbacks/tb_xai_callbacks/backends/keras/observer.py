@@ -168,9 +168,7 @@ class KerasObserver:
         shuffle = shuffled_weights(self._known.variables) if randomised else nullcontext()
         clip = guided_relus() if guided else nullcontext()
         with self._runner.quietly(), shuffle, clip as relus:
-            yield KerasExplainer(
-                self.engine, self._runner, self._probe.inputs, self._axes, self.layout().features_first, relus
-            )
+            yield KerasExplainer(self.engine, self._runner, self._probe.inputs, self._axes, relus)
 
     @cached_property
     def loss_facts(self) -> LossFacts | None:
@@ -239,7 +237,8 @@ class KerasObserver:
 
     @cached_property
     def _axes(self) -> Axes:
-        return Axes(self._known.channels_last, self._known.output, self._known.series)
+        known = self._known
+        return Axes(known.channels_last, known.output, known.series, known.layout.features_first)
 
     def _outputs(self, passed: ProbePass) -> np.ndarray:
         """The logits; nothing if it is not known which output."""
