@@ -146,10 +146,10 @@ class Recorder:
         self._all.each(lambda signal: signal.finish(step))
         self._writer.flush()  # the last status tells what failed while writing, too
         self._write_status(state)
-        error = self._writer.close()
+        self._writer.close()
         atexit.unregister(self.finish_at_exit)
-        if error is not None and self.run.guard.strict:
-            raise error
+        if self._writer.error is not None and self.run.guard.strict:
+            raise self._writer.error
 
     def _at_rest(self, step: int) -> None:
         with self.run.budget.timed_statistics():

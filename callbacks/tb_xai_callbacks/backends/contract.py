@@ -64,7 +64,7 @@ class Absence:
 
 @dataclass(frozen=True)
 class CaptureRequest:
-    """What one probe pass is to bring: one forward pass, and one backward pass if there is a choice of scores.
+    """What one probe pass is to bring: one forward pass, and a backward pass if there are scores to choose.
 
     `layers` are those whose outputs are kept, with the chosen score's gradient there; `choose` takes outputs
     [n, …] to what is explained of them. `statistics` names reductions to take on the probe: activation,

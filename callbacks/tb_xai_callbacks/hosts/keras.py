@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from tb_xai_callbacks.backends.keras.engines.engine import BACKENDS, engine_for, unsupported, untouched
+from tb_xai_callbacks.backends.keras.engines.choose import BACKENDS, engine_for, unsupported
+from tb_xai_callbacks.backends.keras.engines.engine import untouched
 from tb_xai_callbacks.backends.keras.forward import build, is_built
 from tb_xai_callbacks.backends.keras.observer import NO_PROBE, KerasObserver
 from tb_xai_callbacks.console import LOGGER, sentence

@@ -123,7 +123,9 @@ class ExplainCallback(Callback):
         if self._probe is not None:
             return probe_from(*split_batch(self._probe), options)
         loader = _probe_loader(trainer)
-        inputs, labels = first_batches(_fresh(loader), split_batch, CHOICE * options.num_samples, MOST_BATCHES)
+        inputs, labels = first_batches(
+            _fresh(loader), split_batch, CHOICE * options.num_samples, MOST_BATCHES
+        )
         return probe_from(inputs, labels, options, class_names=_class_names(loader), given=False)
 
     def _close(self, failed: bool) -> None:

@@ -174,7 +174,7 @@ class Session(ABC):
     # ---- what a framework may do differently
 
     def plain(self, loss: Any) -> Any:
-        """A loss as a number or a detached 0-d tensor, without waiting for the device; None if it is neither."""
+        """A loss as a number or detached 0-d tensor, without waiting for a device; None if it is neither."""
         return loss if isinstance(loss, (int, float)) else None
 
     def graph(self, loss: Any) -> Any:

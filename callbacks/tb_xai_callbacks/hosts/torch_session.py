@@ -166,5 +166,3 @@ def plain_loss(loss: Any) -> Any:
     if isinstance(loss, Tensor):
         return loss.detach() if loss.dim() == 0 else loss.detach().float().mean()
     return loss if isinstance(loss, (int, float)) else None
-
-

@@ -13,7 +13,7 @@ from tb_xai_callbacks.hosts.torch_session import plain_loss
 
 
 class StepLoss(NamedTuple):
-    """The loss of an optimiser step, detached, or None; and that of its last batch with its graph, or None."""
+    """The loss of an optimiser step, detached, and that of its last batch with its graph; None where not."""
 
     value: Any
     graph: Any

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from tb_xai_callbacks.probe.trees import arrays_of
 from tb_xai_callbacks.measure.axes import channel_axis, input_kind
+from tb_xai_callbacks.probe.trees import arrays_of, map_arrays
 from tb_xai_plugin.format.records import Probe
 
 #: Inputs larger than this many floats are not stored as values.

@@ -61,7 +61,9 @@ class Status:
 
     def failed(self, names: Sequence[str], reason: str) -> None:
         """What failed at once is off, with one warning on the console and one notice in the tab."""
-        new = [name for name in names if self.off(name, reason, "see the training log; everything else goes on")]
+        new = [
+            name for name in names if self.off(name, reason, "see the training log; everything else goes on")
+        ]
         if new:
             LOGGER.warning("%s switched off, training goes on: %s", ", ".join(new), reason)
             self.notice("error", ", ".join(new), f"switched off: {reason}", told=True)

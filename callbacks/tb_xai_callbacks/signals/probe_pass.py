@@ -25,7 +25,7 @@ def merged(requests: Sequence[CaptureRequest]) -> CaptureRequest:
 
 
 def probe_passes(run: Run, signals: Sequence[Signal]) -> Iterator[Brought]:
-    """Each signal with what was captured for it; one that cannot be captured is off afterwards, and it alone."""
+    """Each signal with what was captured for it; one that cannot be is off afterwards, and it alone."""
     asking: list[tuple[Signal, CaptureRequest]] = []
     for signal in signals:
         request = None

@@ -12,7 +12,6 @@ from tb_xai_callbacks.run.run import Run
 from tb_xai_plugin.format.columns import NumbersKind
 from tb_xai_plugin.format.records import Descriptions, KindDescription, Record, RunStatus
 
-
 NO_PROBE = Absence("there is no probe", "give probe=(inputs, labels)")
 
 

@@ -46,7 +46,9 @@ class Statistics(Signal):
         if capture is None:
             return ()
         self._observed = step
-        return self._all_reduced([capture.statistics[name] for name in self.on_probe if name in capture.statistics])
+        return self._all_reduced(
+            [capture.statistics[name] for name in self.on_probe if name in capture.statistics]
+        )
 
     def _all_reduced(self, pending: Iterable[Pending]) -> Iterator[Record]:
         for resolve in pending:

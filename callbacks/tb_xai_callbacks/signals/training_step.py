@@ -82,4 +82,3 @@ class TrainingSteps:
 
 def _reduced(signal: Signal, resolve: Pending) -> Callable[[], Iterable[Record]]:
     return lambda: [record for reduction in resolve() for record in signal.reduced(reduction)]
-

@@ -39,6 +39,11 @@ class Writer:
         """Records that did not fit into the queue."""
         return self._sink.dropped if self._sink is not None else 0
 
+    @property
+    def error(self) -> Exception | None:
+        """What went wrong while records were written, if anything."""
+        return self._sink.error if self._sink is not None else None
+
     def open(self, step: int) -> None:
         """Begin the event file; `step` optimiser steps are done."""
         with self._guard(EVENT_FILE):
@@ -60,12 +65,10 @@ class Writer:
         if self._sink is not None:
             self._sink.flush()
 
-    def close(self) -> Exception | None:
-        """Write what is queued and close the file; what went wrong with it, if anything."""
-        if self._sink is None:
-            return None
-        self._sink.close()
-        return self._sink.error
+    def close(self) -> None:
+        """Write what is queued and close the file."""
+        if self._sink is not None:
+            self._sink.close()
 
     def _made(self, step: int, name: str, make: MakeRecords) -> Iterable[Record]:
         """On the sink's thread."""

@@ -19,7 +19,8 @@ import numpy as np
 from tb_xai_callbacks.backends.contract import Absence, Capture, CaptureRequest, Layout, Pending, Reductions
 from tb_xai_callbacks.backends.keras import reduce as statistics
 from tb_xai_callbacks.backends.keras.axes import Axes, four_axes
-from tb_xai_callbacks.backends.keras.engines.engine import Pull, engine_for, to_numpy
+from tb_xai_callbacks.backends.keras.engines.choose import engine_for
+from tb_xai_callbacks.backends.keras.engines.engine import Pull, to_numpy
 from tb_xai_callbacks.backends.keras.explainer import KerasExplainer, scoring_of, shuffled_weights
 from tb_xai_callbacks.backends.keras.facts import loss_facts, optimizer_facts
 from tb_xai_callbacks.backends.keras.forward import ProbePass, ProbeRunner
@@ -150,7 +151,9 @@ class KerasObserver:
     def weights(self) -> Iterator[tuple[str, np.ndarray]]:
         """See `Model.weights`."""
         self.engine.settle(self._model)
-        for parameter, variable in zip(self._known.layout.table.parameters, self._known.variables, strict=True):
+        for parameter, variable in zip(
+            self._known.layout.table.parameters, self._known.variables, strict=True
+        ):
             yield parameter.name, to_numpy(variable)
 
     def scoring(self, function: Callable[[Any], Any]) -> Scoring:

@@ -119,9 +119,7 @@ class Buffer:
             found = _scatter_live(lives(), present, units) if any(present) else None
             if found is not None:
                 _dead_fractions(values[:, self._place("dead_fraction")], found, present, units)
-            return [
-                Reduction(self.signal, self.source, self.num_samples, values, bins, found, self._kept())
-            ]
+            return [Reduction(self.signal, self.source, self.num_samples, values, bins, found, self._kept())]
 
         return resolve
 

@@ -20,6 +20,7 @@ from tb_xai_callbacks.backends.torch.units import Units, gram, live_counts, part
 from tb_xai_callbacks.backends.torch.untouched import full_precision
 from tb_xai_plugin.format.records import TRAINING_BATCH, LayerTable
 
+
 @contextmanager
 def reducing() -> Iterator[None]:
     """Arithmetic of ours inside the user's forward or backward pass: no graph, no autocast."""
@@ -67,7 +68,9 @@ class ActivationTap:
             gate = layer.activation or ("smooth" if layer.type in SMOOTH_TYPES else "")
             self.live[row] = live_counts(units, gate)
             if layer.units > 1 and tensor.shape[0] > 2:
-                self.buffer.add_extra(row, later(participation_ratio, gram(units.mean)), "participation_ratio")
+                self.buffer.add_extra(
+                    row, later(participation_ratio, gram(units.mean)), "participation_ratio"
+                )
 
     def pending(self) -> Pending:
         """The activation reduction with its live units."""
