@@ -38,7 +38,7 @@ WEIGHT_GRADIENT_COLUMNS = columns_of("weight_gradient")
 LAYER_SIGNALS = ("activation", "gradient")
 PARAMETER_SIGNALS = ("weight", "weight_gradient")
 
-#: Histogram layout (see `measure.histogram`): exponents -40 … 23 of each sign.
+#: Histogram layout (see `Histograms`): exponents -40 … 23 of each sign.
 MIN_EXPONENT = -40
 EXPONENTS = 64
 

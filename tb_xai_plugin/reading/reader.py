@@ -230,11 +230,16 @@ class Reader:
 
     def _find(self, run: str, kind: Kind[R], names: Sequence[str]) -> Tag | None:
         name = kind.tag(*names)
-        return next((tag for tag in self.tags(run) if tag.tag == name), None)
+        tag = next((tag for tag in self.tags(run) if tag.tag == name), None)
+        return tag if tag is not None and self._holds(tag, kind) else None
+
+    def _holds(self, tag: Tag, kind: Kind[R]) -> bool:
+        return tag.kind == kind.name or self._note(
+            tag.run, f"tag {tag.tag!r} holds {tag.kind}, expected {kind.name}: left out"
+        )
 
     def _rows(self, kind: Kind[R], tag: Tag) -> list[Row[R]]:
-        if tag.kind != kind.name:
-            self.note(tag.run, f"tag {tag.tag!r} holds {tag.kind}, expected {kind.name}: left out")
+        if not self._holds(tag, kind):
             return []
         rows = ((entry, self.record(tag, entry)) for entry in self.entries(tag))
         return [

@@ -47,20 +47,30 @@ RULES: tuple[Rule, ...] = (
 
 
 def rules_named(names_or_rules: Iterable[str | Rule]) -> tuple[Rule, ...]:
-    """Rules as they are given, and those of `RULES` for names.
+    """Rules as they are given, and those of `RULES` for names; each once.
 
     Raises:
-        ValueError: for a name, here or in what a rule leads to, that no rule has; the message names the nearest.
+        ValueError: for a name, here or in what a rule leads to, that no rule has; the message names the
+            nearest. Also for what is neither a name nor a rule.
     """
-    known = {rule.name: rule for rule in RULES}
-    given = tuple(names_or_rules)
-    for name in given:
-        if isinstance(name, str) and name not in known:
-            raise ValueError(no_such("rule", name, tuple(known)))
-    rules = tuple(known[rule] if isinstance(rule, str) else rule for rule in given)
-    there = {**known, **{rule.name: rule for rule in rules}}
+    given = (names_or_rules,) if isinstance(names_or_rules, str) else tuple(names_or_rules)
+    rules = tuple(dict.fromkeys(_rule(each) for each in given))
+    there = tuple(_KNOWN | {rule.name: rule for rule in rules})
     for rule in rules:
         for name in (*rule.leads_to, *rule.told_before):
             if name not in there:
-                raise ValueError(f"what {rule.name!r} leads to: {no_such('rule', name, tuple(there))}")
+                raise ValueError(f"what {rule.name!r} leads to: {no_such('rule', name, there)}")
     return rules
+
+
+_KNOWN = {rule.name: rule for rule in RULES}
+
+
+def _rule(given: str | Rule) -> Rule:
+    if isinstance(given, Rule):
+        return given
+    if not isinstance(given, str):
+        raise ValueError(f"rules: expected rules and names of rules, got {given!r}")
+    if given not in _KNOWN:
+        raise ValueError(no_such("rule", given, tuple(_KNOWN)))
+    return _KNOWN[given]

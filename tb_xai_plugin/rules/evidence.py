@@ -182,7 +182,7 @@ class Evidence:
             self.stats, self._taken = {}, {}
             self.units, self.unit_samples = Trail(32), Trail(32)
         self.table = table
-        for name in ("layer_rows", "parameter_rows", "matrices", "hidden"):
+        for name in ("layer_rows", "matrices"):
             self.__dict__.pop(name, None)
 
     # ---- rows

@@ -19,8 +19,9 @@ from werkzeug import wrappers
 
 from tb_xai_plugin.format import codec, kinds
 from tb_xai_plugin.format import schema_pb2 as pb
+from tb_xai_plugin.format.kinds.statistics import SOURCES
 from tb_xai_plugin.format.metadata import SCHEMA_VERSION, display_name
-from tb_xai_plugin.format.records import PROBE, TRAINING_BATCH, Descriptions
+from tb_xai_plugin.format.records import Descriptions
 from tb_xai_plugin.reading import columns as series
 from tb_xai_plugin.reading import own
 from tb_xai_plugin.reading import statistics as stacks
@@ -39,7 +40,6 @@ _NAMED: dict[str, tuple[Callable[[Reader, str], stacks.NamedSeries], int]] = {
 #: Rows × columns of a series: three float32 each, so that an answer stays below 300 KB before compression.
 #: With very many rows there are still so many columns.
 _MOST_CELLS, _LEAST_WIDTH = 24_000, 60
-_SOURCES = {TRAINING_BATCH: pb.TRAINING_BATCH, PROBE: pb.PROBE}
 
 
 class Answers:
@@ -114,7 +114,7 @@ class Answers:
         stats = stacks.layer_stats(reader, run, signal, only=column)
         values = stats.column(column) if len(stats.steps) else stats.values[:, :, 0:0].reshape(0, 0)
         named = stacks.NamedSeries(stats.steps, stats.layers, values)
-        source = _SOURCES.get(stats.source, pb.SOURCE_UNSPECIFIED)
+        source = SOURCES.get(stats.source, pb.SOURCE_UNSPECIFIED)
         return message_answer(_series(named, width, stats.num_samples, source))
 
     def histograms(self, request: wrappers.Request) -> Answer:
@@ -141,7 +141,7 @@ class Answers:
                 exponents=found.exponents,
                 counts=series.summed(all_bins, starts).ravel().tolist(),
                 kept=len(found.steps),
-                source=_SOURCES.get(found.source, pb.SOURCE_UNSPECIFIED),
+                source=SOURCES.get(found.source, pb.SOURCE_UNSPECIFIED),
             )
         )
 
@@ -162,7 +162,7 @@ class Answers:
                 live=live.astype("<f4").tobytes(),
                 num_samples=samples.tolist(),
                 kept=len(found.steps),
-                source=_SOURCES.get(found.source, pb.SOURCE_UNSPECIFIED),
+                source=SOURCES.get(found.source, pb.SOURCE_UNSPECIFIED),
             )
         )
 

@@ -11,15 +11,16 @@ from tb_xai_plugin.format.arrays import array_of, float_bytes
 from tb_xai_plugin.format.errors import SchemaError
 from tb_xai_plugin.format.kinds.kind import Kind
 
-_SOURCES = {r.TRAINING_BATCH: pb.TRAINING_BATCH, r.PROBE: pb.PROBE}
-_SOURCE_NAMES = {number: name for name, number in _SOURCES.items()}
+#: What a statistic was measured on → its number in messages.
+SOURCES = {r.TRAINING_BATCH: pb.TRAINING_BATCH, r.PROBE: pb.PROBE}
+_SOURCE_NAMES = {number: name for name, number in SOURCES.items()}
 
 
 def layer_stats_pb(record: r.LayerStats) -> pb.LayerStats:
     """LayerStats record → message."""
     return pb.LayerStats(
         signal=record.signal,
-        source=_SOURCES[record.source],
+        source=SOURCES[record.source],
         num_samples=record.num_samples,
         table=record.table,
         columns=record.columns,
@@ -45,7 +46,7 @@ def histograms_pb(record: r.Histograms) -> pb.Histograms:
     """Histograms record → message."""
     return pb.Histograms(
         signal=record.signal,
-        source=_SOURCES[record.source],
+        source=SOURCES[record.source],
         num_samples=record.num_samples,
         table=record.table,
         min_exponent=record.min_exponent,
@@ -73,7 +74,7 @@ def histograms(message: pb.Histograms) -> r.Histograms:
 def unit_counts_pb(record: r.UnitCounts) -> pb.UnitCounts:
     """UnitCounts record → message."""
     return pb.UnitCounts(
-        source=_SOURCES[record.source],
+        source=SOURCES[record.source],
         num_samples=record.num_samples,
         table=record.table,
         live=np.asarray(record.live).tolist(),
