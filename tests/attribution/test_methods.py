@@ -15,6 +15,7 @@ from tb_xai_callbacks.backends.contract import Capture, CaptureRequest, TargetLa
 from tb_xai_callbacks.backends.torch.observer import TorchObserver
 from tb_xai_callbacks.measure.scores import select
 
+SAMPLES = 4
 NAMES = (
     "grad_cam", "grad_cam_plus_plus", "hires_cam", "layer_cam", "xgrad_cam", "eigen_cam", "score_cam",
     "layer_conductance", "saliency", "input_x_gradient", "smooth_grad", "integrated_gradients",
@@ -104,7 +105,7 @@ def test_a_method_without_a_way_of_making_maps_says_so():
 def asked():
     """An observer, its captured pass at conv2, and that layer."""
     seed_all()
-    x, y = data()
+    x, y = data(SAMPLES)
     observer = TorchObserver(NormDrop().eval(), x.numpy())
     observer.layout()
     layer = TargetLayer("conv2")
@@ -116,7 +117,7 @@ def test_maps_of_the_shared_pass_do_not_run_the_model(asked):
     _, capture, layer = asked
     question = Question(None, capture.choice, capture)
     heat = method_named("grad_cam").make(question, layer)
-    assert heat.shape == (12, 4, 4)
+    assert heat.shape == (SAMPLES, 4, 4)
     with pytest.raises(ValueError, match="runs the model, but says passes=0"):
         method_named("saliency").make(question, layer)
 
@@ -147,7 +148,7 @@ def test_every_method_that_is_judged_can_be_made_for_other_inputs(asked, method)
         question = Question(explainer, capture.choice, None if method.guided else capture)
         heat = method.make(question, place)
         same = method.make(question.at(explainer.inputs), place)
-        other = method.make(question.at(2 * explainer.inputs), place)
+        other = method.make(question.at(20 * explainer.inputs), place)
     np.testing.assert_allclose(heat, same, rtol=1e-6)
     assert other.shape == heat.shape
     assert np.abs(heat - other).max() > 0
@@ -188,20 +189,20 @@ def test_padding_does_not_attend():
 # ---- records
 
 
-@pytest.mark.parametrize("shape", [(12,), (3, 4, 4), ()])
+@pytest.mark.parametrize("shape", [(SAMPLES,), (3, 4, 4), ()])
 def test_heat_of_a_wrong_shape_is_refused(asked, shape):
     _, capture, _ = asked
     mine = Method("mine", "Mine", "Nothing.", blank)
-    with pytest.raises(ValueError, match=r"expected \[12, …\], one map a sample"):
+    with pytest.raises(ValueError, match=rf"expected \[{SAMPLES}, …\], one map a sample"):
         Explained(capture.choice, "probe").record(mine, None, np.zeros(shape))
 
 
 def test_a_record_says_where_its_maps_are_of(asked):
     _, capture, layer = asked
     explained = Explained(capture.choice, "probe", {"conv2": 2})
-    heat = np.zeros((12, 100, 100))
+    heat = np.zeros((SAMPLES, 100, 100))
     at_layer = explained.record(method_named("grad_cam"), layer, heat)
-    assert (at_layer.layer, at_layer.call, at_layer.heat.shape) == ("conv2", 2, (12, 64, 64))
+    assert (at_layer.layer, at_layer.call, at_layer.heat.shape) == ("conv2", 2, (SAMPLES, 64, 64))
     assert explained.record(method_named("occlusion"), None, heat).layer == INPUT
     assert explained.record(method_named("gradient_rollout"), None, heat).layer == "attention"
 
@@ -210,7 +211,7 @@ def test_scores_are_those_of_the_cotangent(asked):
     observer, capture, _ = asked
     with observer.explaining() as explainer:
         question = Question(explainer, capture.choice)
-        outputs, labels = explainer.outputs(explainer.inputs), np.arange(12) % 3
-        np.testing.assert_allclose(question.score_at(explainer.inputs), outputs[np.arange(12), labels])
-        likely = torch.from_numpy(outputs).softmax(1).numpy()[np.arange(12), labels]
+        outputs, labels = explainer.outputs(explainer.inputs), np.arange(SAMPLES) % 3
+        np.testing.assert_allclose(question.score_at(explainer.inputs), outputs[np.arange(SAMPLES), labels])
+        likely = torch.from_numpy(outputs).softmax(1).numpy()[np.arange(SAMPLES), labels]
         np.testing.assert_allclose(question.probability_at(explainer.inputs), likely, rtol=1e-5)
