@@ -98,6 +98,24 @@ def test_a_method_without_a_way_of_making_maps_says_so():
         Method("mine", "Mine", "Nothing.").make(None, None)
 
 
+def test_a_description_that_would_not_count_is_refused():
+    with pytest.raises(TypeError, match="Mine sets signed as of the class"):
+
+        class Mine(Method):
+            signed = True
+
+
+def test_a_method_of_ten_lines_is_a_class_or_a_function():
+    class Size(Method):
+        def make(self, question, layer):
+            return np.abs(question.inputs)
+
+    one = Size("size", "Size", "How large each value is.", signed=False)
+    other = Method("size", "Size", "How large each value is.", lambda question, layer: abs(question.inputs))
+    question = Question(None, None, inputs=-np.ones((2, 3)))
+    np.testing.assert_array_equal(one.make(question, None), other.make(question, None))
+
+
 # ---- questions
 
 
