@@ -23,10 +23,8 @@ from tb_xai_callbacks.signals.writer import EVENT_FILE
 class Recorder:
     """Watches one training run.
 
-    The arguments are those of a `Session`, and the model as its backend shows it.
-
-    Raises:
-        ValueError: for an option that this model cannot have, such as a layer that is not there.
+    The arguments are those of a `Session`, and the model as its backend shows it. It raises ValueError for an
+    option that this model cannot have, such as a layer that is not there.
     """
 
     def __init__(

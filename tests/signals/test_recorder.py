@@ -229,6 +229,15 @@ def test_failing_attention_leaves_statistics_and_explanations_on(tmp_path):
     assert steps_of(got["stats/activation"]) == [0, 1, 2, 3, 4, 5]
 
 
+def test_a_rollout_that_cannot_be_leaves_maps_of_layers_on(tmp_path):
+    errors = {"attention": RuntimeError("hidden")}
+    watched_on_the_probe(tmp_path, errors=errors, methods=("grad_cam", "attention_rollout"))
+    got = read(tmp_path)
+    assert on(got, "attention")
+    assert states(got)["explanations/attention_rollout"][0] == "off"
+    assert steps_of(got["attribution/grad_cam/conv"]) == [0, 1, 2, 3, 4, 5]
+
+
 def test_one_pass_serves_all_that_is_due(tmp_path):
     fake = Fake(observes_training=False)
     record(tmp_path, fake, steps=1)
