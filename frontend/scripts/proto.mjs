@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Generates src/schema_pb.ts from schema.proto, so that Python and the tab share one description of a record.
+// Generates src/wire/schema_pb.ts from schema.proto, so that Python and the tab share one description of a record.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, renameSync, writeFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ execFileSync(process.env.PYTHON ?? join(root, '.venv/bin/python'), [
   `--ts_proto_out=${out}`, `--ts_proto_opt=${options}`, 'schema.proto',
 ], { cwd: root, stdio: 'inherit' });
 
-const target = join(frontend, 'src/schema_pb.ts');
+const target = join(frontend, 'src/wire/schema_pb.ts');
 const made = readFileSync(join(out, 'schema.ts'), 'utf8');
 writeFileSync(target + '.new', `// SPDX-License-Identifier: Apache-2.0\n${made}`);
 renameSync(target + '.new', target);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What several tests need: bytes of protobuf messages, a series, and a 2D context that writes down what is drawn.
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
-import type { Series } from '../src/api';
+import type { Series } from '../src/wire/api';
 
 export function frames(records: { step: number; wallTime: number; record: Uint8Array }[]): Uint8Array {
   const writer = new BinaryWriter();

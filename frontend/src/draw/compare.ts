@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two maps in one place: cells side by side, one with a divider between them, or their signed difference.
-import type { Grid } from '../wire';
+import type { Grid } from '../wire/wire';
 import type { Surface } from './canvas';
 import { drawHeat, type Box, type HeatStyle } from './heatmap';
 import type { Theme } from './theme';

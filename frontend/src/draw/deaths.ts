@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The units of a layer in the order of their deaths: a stair that grows as they die, over true steps.
-import { formatStep, type StepScale } from '../steps';
+import { formatStep, type StepScale } from '../model/steps';
 import type { Surface } from './canvas';
 import type { Theme } from './theme';
 

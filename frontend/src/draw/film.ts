@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A film: one sample's maps at several steps side by side, all on one scale, so that change can be seen
 // without memory. Beside it the total mass, so that no scale can hide a collapse.
-import type { Grid } from '../wire';
+import type { Grid } from '../wire/wire';
 import type { Surface } from './canvas';
 import { drawHeat, type Box, type HeatStyle } from './heatmap';
 import type { Theme } from './theme';

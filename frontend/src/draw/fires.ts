@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Marks on a strip where rules fire: a square is an error, a triangle a warning, a circle a remark.
-import type { Severity } from '../findings';
-import type { StepScale } from '../steps';
+import type { Severity } from '../model/findings';
+import type { StepScale } from '../model/steps';
 import type { Surface } from './canvas';
 import type { Theme } from './theme';
 

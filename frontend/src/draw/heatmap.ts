@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Heat over a picture, honestly: colour and opacity follow the value, a scale is given and never guessed
 // from the map itself, and an empty map stays empty.
-import { NOT_A_NUMBER, signedIndex, table, unsignedIndex, type ColourMapName } from '../color';
-import type { Grid } from '../wire';
+import { NOT_A_NUMBER, signedIndex, table, unsignedIndex, type ColourMapName } from '../model/color';
+import type { Grid } from '../wire/wire';
 
 export interface HeatStyle {
   /** The value that gets the end of the colour map (and, negated, its beginning where `signed`). */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention as matrices: queries against keys, and layers against heads.
-import { colourOf, inkOn, mapUnsigned, NOT_A_NUMBER, type ColourMapName } from '../color';
-import type { Grid } from '../wire';
+import { colourOf, inkOn, mapUnsigned, NOT_A_NUMBER, type ColourMapName } from '../model/color';
+import type { Grid } from '../wire/wire';
 import type { Surface } from './canvas';
 import { drawHeat } from './heatmap';
 import type { Theme } from './theme';

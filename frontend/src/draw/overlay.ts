@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One query's attention laid over the picture that the tokens were cut from.
-import type { Grid } from '../wire';
+import type { Grid } from '../wire/wire';
 import type { Surface } from './canvas';
 import { drawHeat, type HeatStyle } from './heatmap';
 import type { Theme } from './theme';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A statistic over layers and steps as coloured strips: one row a layer, true step spacing.
-import { colourOf, type ColourMapName } from '../color';
-import type { StepScale } from '../steps';
+import { colourOf, type ColourMapName } from '../model/color';
+import type { StepScale } from '../model/steps';
 import type { Surface } from './canvas';
 import type { Theme } from './theme';
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small picture with heat over it, for the Overview's film.
-import { table, type ColourMapName } from '../color';
-import type { Grid } from '../wire';
+import { table, type ColourMapName } from '../model/color';
+import type { Grid } from '../wire/wire';
 
 export interface ThumbData {
   image: CanvasImageSource | null;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scrubber's track: where along training there is something to see.
-import type { StepScale } from '../steps';
+import type { StepScale } from '../model/steps';
 import type { Surface } from './canvas';
 import type { Theme } from './theme';
 

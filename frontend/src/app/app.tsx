@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Header, the chosen view, and the states in which there is nothing to choose from yet.
+import type { ComponentType } from 'preact';
+import { chosenRun, drawerLayer, shownFinding, view, type View } from '../state/selection';
+import { catalog, run, runs } from '../state/store';
+import { addStyle } from '../ui/styles';
+import headerCss from './header.css?inline';
+import { Attention } from '../views/attention/attention';
+import { Drawer } from '../views/layers/drawer';
+import { Header } from './header';
+import { Help } from './help';
+import { Layers } from '../views/layers/layers';
+import { lazily } from '../ui/lazy';
+import { NoData } from './no_data';
+import { Overview } from '../views/overview/overview';
+import { Empty, Failed, Skeleton } from '../ui/async';
+
+addStyle(headerCss);
+
+const Explanations = lazily('Explanations', () => import('../views/explanations/explanations').then((one) => one.Explanations));
+const Compare = lazily('Compare', () => import('../views/compare/compare').then((one) => one.Compare));
+
+const VIEW: Record<View, ComponentType> = {
+  overview: Overview, explanations: Explanations, layers: Layers, attention: Attention, compare: Compare,
+};
+
+export function App() {
+  return (
+    <>
+      <Header />
+      <div class="below-header">
+        <main class="main" id="main"><Content /></main>
+        {run.value && (drawerLayer.value || shownFinding.value) && <Drawer />}
+      </div>
+      <Help />
+    </>
+  );
+}
+
+function Content() {
+  const { state, value, error } = runs.loaded.value;
+  if (!value) return state === 'error' ? <Failed what="The list of runs" error={error} retry={runs.retry} /> : <Skeleton height={320} />;
+  if (value.runs.length === 0) return <NoData logdir={value.logdir} />;
+  return (
+    <>
+      {state === 'error' && <Failed what="New data" error={error} retry={runs.retry} />}
+      <UnknownRun />
+      <Problems />
+      <View />
+    </>
+  );
+}
+
+function View() {
+  const listing = catalog(run.value);
+  const { state, value, error } = listing.loaded.value;
+  if (!value && state === 'error') return <Failed what={`The run ${run.value}`} error={error} retry={listing.retry} />;
+  if (!value) return <Skeleton height={320} />;
+  const Chosen = VIEW[view.value];
+  return <Chosen key={run.value} />;
+}
+
+/** A shared link may name a run that is not in this log directory. */
+function UnknownRun() {
+  const wanted = chosenRun.value;
+  const known = runs.loaded.value.value?.runs ?? [];
+  if (!wanted || known.some((one) => one.run === wanted || one.name === wanted)) return null;
+  return <Empty title={`There is no run “${wanted}” in this log directory.`}><p>Showing the newest run instead.</p></Empty>;
+}
+
+/** What the server could not read: newer schemas, torn files. */
+function Problems() {
+  const problems = catalog(run.value).loaded.value.value?.problems ?? [];
+  if (problems.length === 0) return null;
+  return <ul class="problems" aria-label="Problems with this log">{problems.map((one) => <li key={one}>{one}</li>)}</ul>;
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The help sheet: all keys and what the words of this tab mean.
+import { useEffect, useRef } from 'preact/hooks';
+import { helpOpen, KEYS } from './keys';
+import { GLOSSARY } from '../model/glossary';
+
+export function Help() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const open = helpOpen.value;
+  useEffect(() => {
+    if (open && !dialog.current?.open) dialog.current?.showModal();
+    if (!open) dialog.current?.close();
+  }, [open]);
+  return (
+    <dialog ref={dialog} class="help" aria-labelledby="help-title" onClose={() => { helpOpen.value = false; }}>
+      <div class="help-head">
+        <h2 id="help-title">Keys and words</h2>
+        <button type="button" onClick={() => { helpOpen.value = false; }}>Close</button>
+      </div>
+      <dl class="keys">
+        {KEYS.map((key) => [<dt key={key.shown}><kbd>{key.shown}</kbd></dt>, <dd>{key.does}</dd>])}
+      </dl>
+      <dl class="glossary">
+        {Object.entries(GLOSSARY).map(([word, meaning]) => [<dt key={word}>{word}</dt>, <dd>{meaning}</dd>])}
+      </dl>
+    </dialog>
+  );
+}

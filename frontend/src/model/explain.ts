@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the frames of one attribution tag say about each sample: its maps over the steps, one scale for
+// all of them, their total mass, and the words beside the pictures.
+import type { Probe } from '../wire/schema_pb';
+import { sampleHeat, type Attribution, type Grid, type Stamped } from '../wire/wire';
+
+export type Frames = readonly Stamped<Attribution>[];
+
+/** One sample through training. */
+export interface SampleFilm {
+  maps: Grid[];
+  /** Sum of |v| of each map. */
+  mass: number[];
+  /** 99th percentile of |v| over all maps. */
+  p99: number;
+}
+
+interface Decoded { map: Grid; mass: number }
+
+const films = new WeakMap<Attribution, Map<number, Decoded>>();
+const peaks = new WeakMap<Grid, number>();
+const whole = new WeakMap<Frames, Map<number, SampleFilm>>();
+
+/** Sample `n` of all frames. Each map is decoded once, also when frames are added. */
+export function sampleFilm(frames: Frames, n: number): SampleFilm {
+  const known = whole.get(frames) ?? new Map<number, SampleFilm>();
+  whole.set(frames, known);
+  let film = known.get(n);
+  if (!film) {
+    const parts = frames.map((frame) => decoded(frame.record, n));
+    const maps = parts.map((part) => part.map);
+    film = { maps, mass: parts.map((part) => part.mass), p99: percentile(maps, 0.99) };
+    known.set(n, film);
+  }
+  return film;
+}
+
+/** 99th percentile of |v| of one map: a scale for it alone. */
+export function peakOf(map: Grid): number {
+  let peak = peaks.get(map);
+  if (peak === undefined) peaks.set(map, peak = percentile([map], 0.99));
+  return peak;
+}
+
+/** The map of sample `n` in one frame, decoded once; and the sum of its |v|. */
+export function decoded(record: Attribution, n: number): Decoded {
+  const known = films.get(record) ?? new Map<number, Decoded>();
+  films.set(record, known);
+  let found = known.get(n);
+  if (!found) {
+    const map = sampleHeat(record, n);
+    found = { map, mass: totalMass(map) };
+    known.set(n, found);
+  }
+  return found;
+}
+
+/** Sum of |v|; NaN where a value is not finite, for a sum without it would be made up. */
+export function totalMass(map: Grid): number {
+  let sum = 0;
+  for (const value of map.values) sum += Math.abs(value);
+  return Number.isFinite(sum) ? sum : NaN;
+}
+
+/** The value of |v| that a `share` of all finite values does not exceed; 0 if there are none. */
+export function percentile(maps: readonly Grid[], share: number): number {
+  const all = new Float32Array(maps.reduce((sum, map) => sum + map.values.length, 0));
+  let count = 0;
+  for (const { values } of maps) {
+    for (let i = 0; i < values.length; i++) {
+      const size = Math.abs(values[i]!);
+      if (size < Infinity) all[count++] = size;
+    }
+  }
+  return nth(all.subarray(0, count), Math.min(count - 1, Math.floor(share * count)));
+}
+
+/** Up to so many values sorting is as fast. */
+const FEW = 2048;
+/** Positive float32 values have the order of their bits: so many of them name a bucket. */
+const BUCKET_BITS = 16;
+
+/** The value at `rank` in ascending order of values that are not negative; 0 of none. */
+function nth(values: Float32Array, rank: number): number {
+  if (values.length <= FEW) return values.sort()[rank] ?? 0;
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const counts = new Uint32Array(1 << BUCKET_BITS);
+  for (let i = 0; i < bits.length; i++) counts[bits[i]! >>> (31 - BUCKET_BITS)]!++;
+  let bucket = 0;
+  let below = 0;
+  while (below + counts[bucket]! <= rank) below += counts[bucket++]!;
+  const inside = new Float32Array(counts[bucket]!);
+  for (let i = 0, k = 0; i < bits.length; i++) if (bits[i]! >>> (31 - BUCKET_BITS) === bucket) inside[k++] = values[i]!;
+  return inside.sort()[rank - below]!;
+}
+
+/** A scale grows only when the new maps exceed it clearly, so that colours do not creep from step to step. */
+const TOLERANCE = 1.25;
+
+export interface Domain {
+  most: number;
+  /** The newest step when the scale was last fitted anew; undefined: never. */
+  refitAt: number | undefined;
+}
+
+const domains = new Map<string, Domain>();
+
+/** The scale for all steps of one run × tag × sample; `newest` is the last step there is. */
+export function domainOf(key: string, p99: number, newest: number): Domain {
+  const kept = domains.get(key);
+  if (kept && kept.most > 0 && p99 <= kept.most * TOLERANCE) return kept;
+  const next = { most: p99, refitAt: kept && kept.most > 0 ? newest : undefined };
+  domains.set(key, next);
+  return next;
+}
+
+/** For tests. */
+export function forgetDomains(): void {
+  domains.clear();
+}
+
+/** A class by name; "class 3" where the run gave none. */
+export function className(probe: Probe | undefined, index: number | undefined): string {
+  if (index === undefined || index < 0) return 'output';
+  return probe?.classNames[index] ?? `class ${index}`;
+}
+
+/** 0.914 → "91 %" for probabilities, three digits for other outputs. */
+export function formatScore(score: number | undefined, probabilities: boolean): string {
+  if (score === undefined || !Number.isFinite(score)) return 'not a number';
+  if (!probabilities) return Number(score.toPrecision(3)).toString();
+  if (score > 0.9995 && score < 1) return '> 99.9\u202f%';
+  return `${(score * 100).toFixed((score > 0.995 && score < 1) || (score < 0.005 && score > 0) ? 1 : 0)}\u202f%`;
+}
+
+export interface SampleState {
+  /** True class or value, in words; empty: unknown. */
+  label: string;
+  /** "8, 91 %" or "output 1.23". */
+  prediction: string;
+  wrong: boolean;
+  /** "class 8, p 91 %" or "the output, 1.23". */
+  explains: string;
+  regression: boolean;
+}
+
+/** What the model says of sample `n` in one frame. */
+export function sampleState(record: Attribution, probe: Probe | undefined, n: number): SampleState {
+  const target = record.targets[n] ?? -1;
+  const truth = probe?.labels[n];
+  const score = formatScore(record.scores[n], record.probabilities);
+  if (target < 0) {
+    const value = probe?.targets[n];
+    return { label: value === undefined ? '' : formatScore(value, false), prediction: `output ${formatScore(record.scores[n], false)}`, wrong: false, explains: `the output, ${formatScore(record.scores[n], false)}`, regression: true };
+  }
+  const predicted = record.predictions[n] ?? target;
+  return {
+    label: truth === undefined || truth < 0 ? '' : className(probe, truth),
+    prediction: `${className(probe, predicted)}, ${formatScore(record.predictionScores[n], record.probabilities)}`,
+    wrong: truth !== undefined && truth >= 0 && truth !== predicted,
+    explains: `${quoted(probe, target)}, ${record.probabilities ? 'p' : 'output'} ${score}`,
+    regression: false,
+  };
+}
+
+function quoted(probe: Probe | undefined, target: number): string {
+  const name = className(probe, target);
+  return name.startsWith('class ') ? name : `class “${name}”`;
+}
+
+/** Samples left by the filters, in the probe's order. `wanted` is a class index or -1 for all. */
+export function filterSamples(record: Attribution, probe: Probe | undefined, wanted: number, errorsOnly: boolean): number[] {
+  const all = Array.from({ length: record.shape[0] ?? 0 }, (_, n) => n);
+  return all.filter((n) => (wanted < 0 || (probe?.labels[n] ?? record.targets[n]) === wanted) && (!errorsOnly || sampleState(record, probe, n).wrong));
+}
+
+/** "8×8, upsampled" or "28×28, native pixels": nobody should take blur for detail. */
+export function resolutionNote(map: Grid, smooth: boolean): string {
+  return `${map.rows}×${map.columns}, ${smooth ? 'upsampled' : 'native pixels'}`;
+}
+
+const PLACES = [['top left', 'top', 'top right'], ['left', 'centre', 'right'], ['bottom left', 'bottom', 'bottom right']];
+
+/** Where a map is strongest, in words, for those who do not see it. */
+export function strongestPlace(map: Grid): string {
+  let best = -1;
+  map.values.forEach((value, i) => {
+    if (Number.isFinite(value) && value !== 0 && (best < 0 || Math.abs(value) > Math.abs(map.values[best]!))) best = i;
+  });
+  if (best < 0) return map.values.some((value) => !Number.isFinite(value)) ? 'no finite value' : 'empty: all values are 0';
+  if (map.rows === 1) return `strongest at position ${best + 1}`;
+  const third = (at: number, of: number): number => Math.min(2, Math.floor((at / of) * 3));
+  return `strongest ${PLACES[third(Math.floor(best / map.columns), map.rows)]![third(best % map.columns, map.columns)]}`;
+}

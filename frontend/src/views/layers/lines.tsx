@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// A layer's lines over the steps: gradient norm, update ratios of its parameters, learning rate and loss.
+import { useMemo } from 'preact/hooks';
+import type { Series } from '../../wire/api';
+import { formatValue } from '../../model/metrics';
+import type { Parameter } from '../../wire/schema_pb';
+import { run, series, step } from '../../state/store';
+import { nearestIndex } from '../../model/steps';
+import { LineChart, type Line } from '../../ui/line_chart';
+import { Async } from '../../ui/async';
+
+const HEIGHT = 170;
+
+export interface Panel {
+  title: string;
+  meaning: string;
+  signal: string;
+  column: string;
+  pick: (name: string) => boolean;
+  log: boolean;
+  note?: string;
+}
+
+/** Some steps only, with one of them marked; without it a panel shows the whole run and marks the step shown. */
+export interface StepWindow {
+  from: number;
+  to: number;
+  mark: number;
+}
+
+export function LayerLines({ name, parameters }: { name: string; parameters: Parameter[] }) {
+  const own = new Set(parameters.map((one) => one.name));
+  const panels: Panel[] = [
+    { title: 'Gradient norm at its output', meaning: 'Length of the gradient of the loss at the layer’s output.', signal: 'gradient', column: 'norm', pick: (row) => row === name, log: true },
+    { title: 'Gradient norm of its weights', meaning: 'Length of the gradient of the loss at each weight tensor.', signal: 'weight_gradient', column: 'norm', pick: (row) => own.has(row), log: true },
+    { title: 'Update ratio of its weights', meaning: '‖Δw‖ / ‖w‖ of the last optimiser step; around 0.001 is common.', signal: 'weight', column: 'update_ratio', pick: (row) => own.has(row), log: true },
+    { title: 'Learning rate', meaning: 'As the optimiser had it.', signal: 'scalars', column: 'value', pick: (row) => /learning_rate|^lr/.test(row), log: true },
+    { title: 'Loss', meaning: 'As the training script gave it.', signal: 'scalars', column: 'value', pick: (row) => /loss/.test(row), log: true },
+  ];
+  const frozen = parameters.filter((one) => !one.trainable || !one.inOptimizer);
+  return (
+    <>
+      {panels.filter((panel) => own.size > 0 || !panel.signal.startsWith('weight')).map((panel) => <LinePanel key={panel.title} panel={panel} />)}
+      {frozen.length > 0 && <p class="soft small">Not trained: {frozen.map((one) => `${one.name} (${one.trainable ? 'no optimiser updates it' : 'frozen'})`).join(', ')}.</p>}
+    </>
+  );
+}
+
+export function LinePanel({ panel, window }: { panel: Panel; window?: StepWindow }) {
+  return (
+    <Async resource={series(run.value, panel.signal, panel.column)} what={panel.title} height={HEIGHT}>
+      {(found) => found && found.firstSteps.length > 0 && <Lines panel={panel} found={found} window={window} />}
+    </Async>
+  );
+}
+
+function Lines({ panel, found, window }: { panel: Panel; found: Series; window: StepWindow | undefined }) {
+  const [from, to] = [window?.from ?? 0, window?.to ?? Infinity];
+  const { steps, lines } = useMemo(() => linesOf(found, panel.pick, from, to), [found, panel.title, from, to]);
+  if (lines.length === 0 || steps.length === 0) return null;
+  const label = `${panel.title}: ${lines.map((line) => `${line.name} from ${formatValue('log', first(line.values))} to ${formatValue('log', first([...Array.from(line.values)].reverse()))}`).join('; ')}`;
+  const log = panel.log && spread(lines) > LOG_FROM;
+  const head = <>{panel.title} <span class="soft small">{[found.source, log && 'log axis'].filter(Boolean).join(', ')}</span></>;
+  return (
+    <section>
+      {window ? <h4 title={panel.meaning}>{head}</h4> : <h3 title={panel.meaning}>{head}</h3>}
+      <LineChart label={label} steps={steps} lines={lines} log={log} step={window?.mark ?? step.value} range={window && [from, to]} />
+    </section>
+  );
+}
+
+/** Where values differ by less than this factor, a logarithmic axis would show nothing but itself. */
+const LOG_FROM = 3;
+
+/** The largest positive value over the smallest; 1 without any. */
+export function spread(lines: readonly Line[]): number {
+  const positive = lines.flatMap((line) => Array.from(line.values).filter((value) => value > 0 && Number.isFinite(value)));
+  return positive.length ? Math.max(...positive) / Math.min(...positive) : 1;
+}
+
+/** The wanted rows of a series between two steps, and one column on either side so that lines reach the edge. */
+export function linesOf(found: Series, pick: (name: string) => boolean, from: number, to: number): { steps: number[]; lines: Line[] } {
+  const width = found.firstSteps.length;
+  const start = Math.max(0, nearestIndex(found.firstSteps, from));
+  const past = found.firstSteps.findIndex((one) => one >= to);
+  const end = past < 0 ? width : past + 1;
+  const lines = found.names.flatMap((name, row) => (pick(name) ? [{ name, values: found.high.subarray(row * width + start, row * width + end) }] : []));
+  return { steps: found.firstSteps.slice(start, end), lines };
+}
+
+function first(values: ArrayLike<number>): number {
+  return Array.from(values).find((value) => Number.isFinite(value)) ?? NaN;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+import { effect } from '@preact/signals';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Resource } from '../../src/wire/loadable';
+import { attribution, frames } from '../helpers';
+
+// The store lives as long as its module; each test gets a new one.
+let clock: typeof import('../../src/state/clock');
+let chosen: typeof import('../../src/state/selection');
+let store: typeof import('../../src/state/store');
+
+const TAG = 'attribution/grad_cam/conv1';
+let snapshots: number[];
+let asked: string[];
+const stops: (() => void)[] = [];
+
+function answer(url: URL): Response {
+  asked.push(url.pathname.slice(1) + url.search);
+  if (url.pathname === '/runs') return Response.json({ schema_version: 1, logdir: 'd', runs: [{ run: 'new/xai', name: 'new', updated: snapshots.length }, { run: 'old/xai', name: 'old' }] });
+  if (url.pathname === '/catalog') {
+    return Response.json({ run: 'new/xai', name: 'new', problems: [], tags: [
+      { tag: TAG, kind: 'Attribution', method: 'grad_cam', layer: 'conv1', signal: '', steps: snapshots, wall_times: snapshots },
+      { tag: 'stats/activation', kind: 'LayerStats', method: '', layer: '', signal: 'activation', steps: [0, 1, 2], wall_times: [0, 1, 2] },
+    ] });
+  }
+  const [begin, end] = [Number(url.searchParams.get('begin')), Number(url.searchParams.get('end'))];
+  const found = snapshots.filter((one) => begin <= one && one <= end).map((one) => ({ step: one, wallTime: one, record: attribution() }));
+  return new Response(frames(found).slice().buffer);
+}
+
+async function open(): Promise<void> {
+  stops.push(effect(() => { void [store.run.value, store.viewSteps.value, store.step.value]; }));
+  await vi.waitFor(() => expect(store.viewSteps.value.length).toBeGreaterThan(0));
+}
+
+beforeEach(async () => {
+  [snapshots, asked] = [[0, 100, 200], []];
+  vi.stubGlobal('fetch', async (url: URL) => answer(url));
+  vi.resetModules();
+  (await import('../../src/wire/api')).setHome('http://host/index.js');
+  [clock, chosen, store] = [await import('../../src/state/clock'), await import('../../src/state/selection'), await import('../../src/state/store')];
+});
+
+afterEach(() => { stops.splice(0).forEach((stop) => stop()); vi.unstubAllGlobals(); });
+
+test('the newest run is shown until one is chosen, by either of its names', async () => {
+  await open();
+  expect(store.run.value).toBe('new/xai');
+  chosen.chosenRun.value = 'old';
+  expect(store.run.value).toBe('old/xai');
+});
+
+test('all frames of a tag are loaded once, and moving asks for nothing', async () => {
+  await open();
+  const found = await store.loadAttributions('new/xai', TAG).want();
+  expect(found?.map((one) => one.step)).toEqual([0, 100, 200]);
+  const before = asked.length;
+  clock.goTo(100); clock.moveBy(1); clock.moveBy(-1);
+  await store.loadAttributions('new/xai', TAG).want();
+  expect(asked.length).toBe(before);
+});
+
+test('more than 256 frames come in pages', async () => {
+  snapshots = Array.from({ length: 300 }, (_, i) => i * 3);
+  await open();
+  expect((await store.loadAttributions('new/xai', TAG).want())?.length).toBe(300);
+  expect(asked.filter((one) => one.startsWith('records')).length).toBe(2);
+});
+
+test('new data asks only for the new frames, and moves the step only while following', async () => {
+  await open();
+  stops.push(effect(() => { void [store.runs.loaded.value, store.loadAttributions('new/xai', TAG).loaded.value]; }));
+  await store.loadAttributions('new/xai', TAG).want();
+  expect([store.following.value, store.step.value]).toEqual([true, 200]);
+  clock.goTo(100);
+  snapshots = [...snapshots, 300];
+  await store.refreshAll();
+  expect(asked.at(-1)).toContain('begin=300');
+  expect(store.snapshotSteps.value.at(-1)).toBe(300);
+  expect(store.step.value).toBe(100);
+  clock.follow();
+  expect(store.step.value).toBe(300);
+});
+
+test('a signal that the run does not log is null, and no request is made that would fail', async () => {
+  await open();
+  expect(await store.series('new/xai', 'gradient', 'norm').want()).toBeNull();
+  expect(asked.some((one) => one.startsWith('series'))).toBe(false);
+});
+
+test('arrow keys visit explanations in Explanations, every logged step elsewhere', async () => {
+  await open();
+  expect(store.viewSteps.value).toEqual([0, 1, 2, 100, 200]);
+  chosen.view.value = 'explanations';
+  expect(store.viewSteps.value).toEqual([0, 100, 200]);
+});
+
+test('a failed reload keeps the last value beside the error, and the button tries again', async () => {
+  let fails = false;
+  const resource = new Resource(async () => { if (fails) throw new Error('no answer'); return 'good'; });
+  await resource.want();
+  fails = true;
+  stops.push(effect(() => { void resource.loaded.value; }));
+  await Promise.resolve();
+  await resource.refresh();
+  expect(resource.loaded.value).toEqual({ state: 'error', value: 'good', error: 'no answer' });
+  fails = false;
+  resource.retry();
+  await resource.want();
+  expect(resource.loaded.value).toEqual({ state: 'ready', value: 'good', error: '' });
+});
