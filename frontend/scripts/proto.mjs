@@ -10,16 +10,31 @@ const frontend = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const root = resolve(frontend, '..');
 const out = mkdtempSync(join(tmpdir(), 'tb-xai-proto-'));
 const options = [
-  'esModuleInterop=true', 'outputEncodeMethods=decode-only', 'outputJsonMethods=false',
-  'outputPartialMethods=false', 'outputTypeAnnotations=false', 'forceLong=number', 'oneof=unions',
-  'enumsAsLiterals=true', 'annotateFilesWithVersion=false', 'exportCommonSymbols=false',
+  'esModuleInterop=true',
+  'outputEncodeMethods=decode-only',
+  'outputJsonMethods=false',
+  'outputPartialMethods=false',
+  'outputTypeAnnotations=false',
+  'forceLong=number',
+  'oneof=unions',
+  'enumsAsLiterals=true',
+  'annotateFilesWithVersion=false',
+  'exportCommonSymbols=false',
 ].join(',');
 
-execFileSync(process.env.PYTHON ?? join(root, '.venv/bin/python'), [
-  '-m', 'grpc_tools.protoc', '-Itb_xai_plugin',
-  `--plugin=protoc-gen-ts_proto=${join(frontend, 'node_modules/.bin/protoc-gen-ts_proto')}`,
-  `--ts_proto_out=${out}`, `--ts_proto_opt=${options}`, 'schema.proto',
-], { cwd: root, stdio: 'inherit' });
+execFileSync(
+  process.env.PYTHON ?? join(root, '.venv/bin/python'),
+  [
+    '-m',
+    'grpc_tools.protoc',
+    '-Itb_xai_plugin',
+    `--plugin=protoc-gen-ts_proto=${join(frontend, 'node_modules/.bin/protoc-gen-ts_proto')}`,
+    `--ts_proto_out=${out}`,
+    `--ts_proto_opt=${options}`,
+    'schema.proto',
+  ],
+  { cwd: root, stdio: 'inherit' },
+);
 
 const target = join(frontend, 'src/wire/schema_pb.ts');
 const made = readFileSync(join(out, 'schema.ts'), 'utf8');

@@ -17,11 +17,17 @@ import { Empty, Failed, Skeleton } from '../ui/async';
 
 addStyle(headerCss);
 
-const Explanations = lazily('Explanations', () => import('../views/explanations/explanations').then((one) => one.Explanations));
+const Explanations = lazily('Explanations', () =>
+  import('../views/explanations/explanations').then((one) => one.Explanations),
+);
 const Compare = lazily('Compare', () => import('../views/compare/compare').then((one) => one.Compare));
 
 const VIEW: Record<View, ComponentType> = {
-  overview: Overview, explanations: Explanations, layers: Layers, attention: Attention, compare: Compare,
+  overview: Overview,
+  explanations: Explanations,
+  layers: Layers,
+  attention: Attention,
+  compare: Compare,
 };
 
 export function App() {
@@ -29,7 +35,9 @@ export function App() {
     <>
       <Header />
       <div class="below-header">
-        <main class="main" id="main"><Content /></main>
+        <main class="main" id="main">
+          <Content />
+        </main>
         {run.value && (drawerLayer.value || shownFinding.value) && <Drawer />}
       </div>
       <Help />
@@ -39,7 +47,12 @@ export function App() {
 
 function Content() {
   const { state, value, error } = runs.loaded.value;
-  if (!value) return state === 'error' ? <Failed what="The list of runs" error={error} retry={runs.retry} /> : <Skeleton height={320} />;
+  if (!value)
+    return state === 'error' ? (
+      <Failed what="The list of runs" error={error} retry={runs.retry} />
+    ) : (
+      <Skeleton height={320} />
+    );
   if (value.runs.length === 0) return <NoData logdir={value.logdir} />;
   return (
     <>
@@ -65,12 +78,22 @@ function UnknownRun() {
   const wanted = chosenRun.value;
   const known = runs.loaded.value.value?.runs ?? [];
   if (!wanted || known.some((one) => one.run === wanted || one.name === wanted)) return null;
-  return <Empty title={`There is no run “${wanted}” in this log directory.`}><p>Showing the newest run instead.</p></Empty>;
+  return (
+    <Empty title={`There is no run “${wanted}” in this log directory.`}>
+      <p>Showing the newest run instead.</p>
+    </Empty>
+  );
 }
 
 /** What the server could not read: newer schemas, torn files. */
 function Problems() {
   const problems = catalog(run.value).loaded.value.value?.problems ?? [];
   if (problems.length === 0) return null;
-  return <ul class="problems" aria-label="Problems with this log">{problems.map((one) => <li key={one}>{one}</li>)}</ul>;
+  return (
+    <ul class="problems" aria-label="Problems with this log">
+      {problems.map((one) => (
+        <li key={one}>{one}</li>
+      ))}
+    </ul>
+  );
 }

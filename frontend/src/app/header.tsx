@@ -9,7 +9,11 @@ import { helpOpen } from './keys';
 import { Scrubber } from './scrubber';
 
 const NAMES: Record<View, string> = {
-  overview: 'Overview', explanations: 'Explanations', layers: 'Layers', attention: 'Attention', compare: 'Compare',
+  overview: 'Overview',
+  explanations: 'Explanations',
+  layers: 'Layers',
+  attention: 'Attention',
+  compare: 'Compare',
 };
 
 /** A run keeps one colour as long as the list does: a mark to tell runs apart, never the only sign. */
@@ -27,15 +31,33 @@ export function Header() {
         <RunPicker />
         <nav class="tabs" aria-label="Views">
           {VIEWS.map((name, i) => (
-            <button key={name} type="button" class="tab" aria-current={view.value === name ? 'page' : undefined}
-              title={`${NAMES[name]} (key ${i + 1})`} onClick={() => { view.value = name; }}>
+            <button
+              key={name}
+              type="button"
+              class="tab"
+              aria-current={view.value === name ? 'page' : undefined}
+              title={`${NAMES[name]} (key ${i + 1})`}
+              onClick={() => {
+                view.value = name;
+              }}
+            >
               {NAMES[name]}
             </button>
           ))}
         </nav>
         <span class="spring" />
         <Share />
-        <button type="button" class="icon" aria-label="Keys and help" title="Keys and help (?)" onClick={() => { helpOpen.value = true; }}>?</button>
+        <button
+          type="button"
+          class="icon"
+          aria-label="Keys and help"
+          title="Keys and help (?)"
+          onClick={() => {
+            helpOpen.value = true;
+          }}
+        >
+          ?
+        </button>
       </div>
       {run.value && <Scrubber />}
     </header>
@@ -49,8 +71,18 @@ function RunPicker() {
     <label class="run-picker">
       <span class="swatch" style={{ background: runColour(run.value) }} aria-hidden="true" />
       <span class="unseen">Run</span>
-      <select value={run.value} onChange={(event) => { closeDrawer(); chosenRun.value = event.currentTarget.value; }}>
-        {known.map((one) => <option key={one.run} value={one.run}>{one.name}</option>)}
+      <select
+        value={run.value}
+        onChange={(event) => {
+          closeDrawer();
+          chosenRun.value = event.currentTarget.value;
+        }}
+      >
+        {known.map((one) => (
+          <option key={one.run} value={one.run}>
+            {one.name}
+          </option>
+        ))}
       </select>
     </label>
   );
@@ -65,8 +97,12 @@ function Share() {
   };
   return (
     <>
-      <span class="soft" role="status">{told}</span>
-      <button type="button" onClick={() => void share()} title="Copy a link that opens exactly this view">Share</button>
+      <span class="soft" role="status">
+        {told}
+      </span>
+      <button type="button" onClick={() => void share()} title="Copy a link that opens exactly this view">
+        Share
+      </button>
     </>
   );
 }

@@ -12,13 +12,32 @@ export function Help() {
     if (!open) dialog.current?.close();
   }, [open]);
   return (
-    <dialog ref={dialog} class="help" aria-labelledby="help-title" onClose={() => { helpOpen.value = false; }}>
+    <dialog
+      ref={dialog}
+      class="help"
+      aria-labelledby="help-title"
+      onClose={() => {
+        helpOpen.value = false;
+      }}
+    >
       <div class="help-head">
         <h2 id="help-title">Keys and words</h2>
-        <button type="button" onClick={() => { helpOpen.value = false; }}>Close</button>
+        <button
+          type="button"
+          onClick={() => {
+            helpOpen.value = false;
+          }}
+        >
+          Close
+        </button>
       </div>
       <dl class="keys">
-        {KEYS.map((key) => [<dt key={key.shown}><kbd>{key.shown}</kbd></dt>, <dd>{key.does}</dd>])}
+        {KEYS.map((key) => [
+          <dt key={key.shown}>
+            <kbd>{key.shown}</kbd>
+          </dt>,
+          <dd>{key.does}</dd>,
+        ])}
       </dl>
       <dl class="glossary">
         {Object.entries(GLOSSARY).map(([word, meaning]) => [<dt key={word}>{word}</dt>, <dd>{meaning}</dd>])}

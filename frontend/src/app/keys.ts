@@ -38,20 +38,70 @@ function close(): void {
 }
 
 export const KEYS: readonly Key[] = [
-  { keys: ['1', '2', '3', '4', '5'], shown: '1 – 5', does: 'Overview, Explanations, Layers, Attention, Compare', act: (event) => { view.value = VIEWS[Number(event.key) - 1]!; } },
-  { keys: ['ArrowLeft'], shown: '←', does: 'previous logged step; with Shift ten back', act: (event) => moveBy(event.shiftKey ? -10 : -1) },
-  { keys: ['ArrowRight'], shown: '→', does: 'next logged step; with Shift ten on', act: (event) => moveBy(event.shiftKey ? 10 : 1) },
+  {
+    keys: ['1', '2', '3', '4', '5'],
+    shown: '1 – 5',
+    does: 'Overview, Explanations, Layers, Attention, Compare',
+    act: (event) => {
+      view.value = VIEWS[Number(event.key) - 1]!;
+    },
+  },
+  {
+    keys: ['ArrowLeft'],
+    shown: '←',
+    does: 'previous logged step; with Shift ten back',
+    act: (event) => moveBy(event.shiftKey ? -10 : -1),
+  },
+  {
+    keys: ['ArrowRight'],
+    shown: '→',
+    does: 'next logged step; with Shift ten on',
+    act: (event) => moveBy(event.shiftKey ? 10 : 1),
+  },
   { keys: ['Home'], shown: 'Home', does: 'first step', act: goFirst },
   { keys: ['End'], shown: 'End', does: 'newest step, and follow', act: follow },
   { keys: [' '], shown: 'Space', does: 'play or stop', act: togglePlay },
   { keys: ['j'], shown: 'J', does: 'next sample', act: () => moveSample(1) },
   { keys: ['k'], shown: 'K', does: 'previous sample', act: () => moveSample(-1) },
-  { keys: ['o'], shown: 'hold O', does: 'peek at the picture below the heat', act: () => { peek.value = true; } },
-  { keys: ['a'], shown: 'A', does: 'compare from this step (layers, Compare)', act: () => { stepA.value = step.value; } },
-  { keys: ['b'], shown: 'B', does: 'compare with this step (layers, Compare)', act: () => { stepB.value = step.value; } },
+  {
+    keys: ['o'],
+    shown: 'hold O',
+    does: 'peek at the picture below the heat',
+    act: () => {
+      peek.value = true;
+    },
+  },
+  {
+    keys: ['a'],
+    shown: 'A',
+    does: 'compare from this step (layers, Compare)',
+    act: () => {
+      stepA.value = step.value;
+    },
+  },
+  {
+    keys: ['b'],
+    shown: 'B',
+    does: 'compare with this step (layers, Compare)',
+    act: () => {
+      stepB.value = step.value;
+    },
+  },
   { keys: ['d'], shown: 'D', does: 'in Compare: the difference, and back to the grid', act: toggleDifference },
-  { keys: ['n'], shown: 'N', does: 'open the next finding; with Shift the previous one', act: (event) => moveFinding(event.shiftKey ? -1 : 1) },
-  { keys: ['?'], shown: '?', does: 'this help', act: () => { helpOpen.value = !helpOpen.value; } },
+  {
+    keys: ['n'],
+    shown: 'N',
+    does: 'open the next finding; with Shift the previous one',
+    act: (event) => moveFinding(event.shiftKey ? -1 : 1),
+  },
+  {
+    keys: ['?'],
+    shown: '?',
+    does: 'this help',
+    act: () => {
+      helpOpen.value = !helpOpen.value;
+    },
+  },
   { keys: ['Escape'], shown: 'Esc', does: 'close help or the layer', act: close },
 ];
 
@@ -75,8 +125,12 @@ function onKeyDown(event: KeyboardEvent): void {
 
 /** Listen from now on; returns how to stop. */
 export function listenToKeys(): () => void {
-  const up = (event: KeyboardEvent): void => { if (event.key.toLowerCase() === 'o') peek.value = false; };
-  const away = (): void => { peek.value = false; };
+  const up = (event: KeyboardEvent): void => {
+    if (event.key.toLowerCase() === 'o') peek.value = false;
+  };
+  const away = (): void => {
+    peek.value = false;
+  };
   window.addEventListener('keydown', onKeyDown);
   window.addEventListener('keyup', up);
   window.addEventListener('blur', away);

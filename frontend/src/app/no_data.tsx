@@ -25,10 +25,23 @@ export function NoData({ logdir }: { logdir: string }) {
   return (
     <section class="nodata">
       <h1>No explanations yet</h1>
-      <p>No run in {logdir ? <code>{logdir}</code> : 'the log directory'} was recorded with tb-xai. Add three lines to your training script, and this page fills by itself.</p>
+      <p>
+        No run in {logdir ? <code>{logdir}</code> : 'the log directory'} was recorded with tb-xai. Add three lines to
+        your training script, and this page fills by itself.
+      </p>
       <div class="tabs" role="group" aria-label="Framework">
         {FRAMEWORKS.map((name) => (
-          <button key={name} type="button" class="tab" aria-pressed={framework.value === name} onClick={() => { framework.value = name; }}>{name}</button>
+          <button
+            key={name}
+            type="button"
+            class="tab"
+            aria-pressed={framework.value === name}
+            onClick={() => {
+              framework.value = name;
+            }}
+          >
+            {name}
+          </button>
         ))}
       </div>
       <h2>1. Install</h2>
@@ -36,7 +49,11 @@ export function NoData({ logdir }: { logdir: string }) {
       <h2>2. Add to your training script</h2>
       <Code text={SNIPPETS[framework.value]} what="code" />
       <h2>3. Train</h2>
-      <p class="soft">The log directory of the script must be in {logdir ? <code>{logdir}</code> : 'the directory given to TensorBoard'}; this page looks there every 5 seconds. If runs were recorded and are not shown, run <code>tb-xai doctor</code>.</p>
+      <p class="soft">
+        The log directory of the script must be in{' '}
+        {logdir ? <code>{logdir}</code> : 'the directory given to TensorBoard'}; this page looks there every 5 seconds.
+        If runs were recorded and are not shown, run <code>tb-xai doctor</code>.
+      </p>
     </section>
   );
 }
@@ -49,8 +66,12 @@ function Code({ text, what }: { text: string; what: string }) {
   };
   return (
     <div class="code">
-      <pre tabIndex={0} aria-label={what}>{text}</pre>
-      <button type="button" aria-label={`Copy ${what}`} onClick={() => void copy()}>{told}</button>
+      <pre tabIndex={0} aria-label={what}>
+        {text}
+      </pre>
+      <button type="button" aria-label={`Copy ${what}`} onClick={() => void copy()}>
+        {told}
+      </button>
     </div>
   );
 }

@@ -17,16 +17,47 @@ const INSET = 8;
 export function Scrubber() {
   return (
     <div class="header-row scrubber-row">
-      <button type="button" class="icon" aria-label="First step" title="First step (Home)" onClick={goFirst}><Icon name="first" /></button>
-      <button type="button" class="icon" aria-label={playing.value ? 'Stop' : 'Play'} title="Play the film (Space)" onClick={togglePlay}>
+      <button type="button" class="icon" aria-label="First step" title="First step (Home)" onClick={goFirst}>
+        <Icon name="first" />
+      </button>
+      <button
+        type="button"
+        class="icon"
+        aria-label={playing.value ? 'Stop' : 'Play'}
+        title="Play the film (Space)"
+        onClick={togglePlay}
+      >
         <Icon name={playing.value ? 'stop' : 'play'} />
       </button>
-      <button type="button" class="icon" aria-label="Newest step" title="Newest step, and follow (End)" onClick={follow}><Icon name="newest" /></button>
+      <button
+        type="button"
+        class="icon"
+        aria-label="Newest step"
+        title="Newest step, and follow (End)"
+        onClick={follow}
+      >
+        <Icon name="newest" />
+      </button>
       <StepField />
       <Track />
-      <button type="button" class="toggle" aria-pressed={stepSpacing.value === 'log'} title="Space the steps by their logarithm: early training gets more room"
-        onClick={() => { stepSpacing.value = stepSpacing.value === 'log' ? 'linear' : 'log'; }}>log</button>
-      <button type="button" class="toggle" aria-pressed={following.value} title="Stay on the newest step while training runs (End)" onClick={toggleFollow}>
+      <button
+        type="button"
+        class="toggle"
+        aria-pressed={stepSpacing.value === 'log'}
+        title="Space the steps by their logarithm: early training gets more room"
+        onClick={() => {
+          stepSpacing.value = stepSpacing.value === 'log' ? 'linear' : 'log';
+        }}
+      >
+        log
+      </button>
+      <button
+        type="button"
+        class="toggle"
+        aria-pressed={following.value}
+        title="Stay on the newest step while training runs (End)"
+        onClick={toggleFollow}
+      >
         Follow
       </button>
     </div>
@@ -44,10 +75,18 @@ function StepField() {
   return (
     <label class="step-field">
       <span>step</span>
-      <input type="text" inputMode="numeric" size={8} value={formatStep(step.value)} aria-invalid={wrong.value}
+      <input
+        type="text"
+        inputMode="numeric"
+        size={8}
+        value={formatStep(step.value)}
+        aria-invalid={wrong.value}
         title="Type a step and press Enter; the nearest logged one before it is shown"
         onChange={(event) => commit(event.currentTarget)}
-        onKeyDown={(event) => { if (event.key === 'Enter') event.currentTarget.blur(); }} />
+        onKeyDown={(event) => {
+          if (event.key === 'Enter') event.currentTarget.blur();
+        }}
+      />
       <span class="soft">of {formatStep(allSteps.value.at(-1) ?? 0)}</span>
       <Shown wanted={step.value} shown={at(viewSteps.value)} />
     </label>
@@ -62,12 +101,22 @@ function Track() {
   const statistics = statisticSteps.value;
   const spacing = stepSpacing.value;
   const scale = stepScale(first, last, spacing);
-  const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) =>
-    drawTicks(context, { scale: stepScale(first, last, spacing), snapshots, statistics, marks, inset: INSET }, surface, theme),
-  [first, last, spacing, snapshots, statistics, marks]);
+  const draw = useCallback(
+    (context: CanvasRenderingContext2D, surface: Surface, theme: Theme) =>
+      drawTicks(
+        context,
+        { scale: stepScale(first, last, spacing), snapshots, statistics, marks, inset: INSET },
+        surface,
+        theme,
+      ),
+    [first, last, spacing, snapshots, statistics, marks],
+  );
   const drag = (event: PointerEvent): void => {
     const track = event.currentTarget as HTMLElement;
-    if (event.type === 'pointerdown') { stopPlaying(); track.setPointerCapture(event.pointerId); }
+    if (event.type === 'pointerdown') {
+      stopPlaying();
+      track.setPointerCapture(event.pointerId);
+    }
     if (event.buttons !== 1) return;
     const box = track.getBoundingClientRect();
     const wanted = scale.toStep((event.clientX - box.left - INSET) / (box.width - 2 * INSET));
@@ -75,11 +124,28 @@ function Track() {
   };
   const place = `calc(${INSET}px + ${scale.toFraction(step.value)} * (100% - ${2 * INSET}px))`;
   return (
-    <div class="track" role="slider" tabIndex={0} aria-label="Step" aria-valuemin={first} aria-valuemax={last} aria-valuenow={step.value}
-      aria-valuetext={`step ${step.value} of ${last}`} onPointerDown={drag} onPointerMove={drag}
-      onWheel={(event) => { event.preventDefault(); moveBy(Math.sign(event.deltaY)); }}
-      title={`${snapshots.length} steps with explanations (long marks), ${statistics.length} with statistics (short marks)${marks.length ? `; ▼ where this sample’s focus jumps: ${marks.map(formatStep).join(', ')}` : ''}`}>
-      <Picture height={28} draw={draw} label={`${snapshots.length} explanation snapshots and ${statistics.length} steps of statistics between step ${first} and ${last}`} />
+    <div
+      class="track"
+      role="slider"
+      tabIndex={0}
+      aria-label="Step"
+      aria-valuemin={first}
+      aria-valuemax={last}
+      aria-valuenow={step.value}
+      aria-valuetext={`step ${step.value} of ${last}`}
+      onPointerDown={drag}
+      onPointerMove={drag}
+      onWheel={(event) => {
+        event.preventDefault();
+        moveBy(Math.sign(event.deltaY));
+      }}
+      title={`${snapshots.length} steps with explanations (long marks), ${statistics.length} with statistics (short marks)${marks.length ? `; ▼ where this sample’s focus jumps: ${marks.map(formatStep).join(', ')}` : ''}`}
+    >
+      <Picture
+        height={28}
+        draw={draw}
+        label={`${snapshots.length} explanation snapshots and ${statistics.length} steps of statistics between step ${first} and ${last}`}
+      />
       <span class="thumb" style={{ left: place }} aria-hidden="true" />
     </div>
   );

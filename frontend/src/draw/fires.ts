@@ -47,7 +47,9 @@ function within(x: number, width: number): number {
 /** The mark under a point, the nearest one; undefined where none is in reach. */
 export function fireAt(data: FireData, width: number, x: number, y: number): PlacedFire | undefined {
   const distance = (one: PlacedFire): number => Math.hypot(one.x - x, one.y - y);
-  return placeFires(data, width).filter((one) => distance(one) <= REACH).sort((a, b) => distance(a) - distance(b))[0];
+  return placeFires(data, width)
+    .filter((one) => distance(one) <= REACH)
+    .sort((a, b) => distance(a) - distance(b))[0];
 }
 
 export function drawFires(context: CanvasRenderingContext2D, data: FireData, { width }: Surface, theme: Theme): void {

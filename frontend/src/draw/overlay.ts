@@ -29,7 +29,12 @@ export interface OverlayData {
 }
 
 /** The picture, the row's heat on native patches, and a frame around the patch that asks. */
-export function drawOverlay(context: CanvasRenderingContext2D, { image, heat, style, patches, query }: OverlayData, { width, height }: Surface, theme: Theme): void {
+export function drawOverlay(
+  context: CanvasRenderingContext2D,
+  { image, heat, style, patches, query }: OverlayData,
+  { width, height }: Surface,
+  theme: Theme,
+): void {
   drawHeat(context, { image, heat, style, box: { x: 0, y: 0, width, height } });
   const patch = query - patches.prefix;
   if (patch < 0) return;

@@ -15,7 +15,12 @@ export interface ThumbData {
 }
 
 /** Heat as pixels: colour by value, opacity in proportion to it. */
-export function heatPixels({ heat, most, map, opacity }: Pick<ThumbData, 'heat' | 'most' | 'map' | 'opacity'>): Uint8ClampedArray<ArrayBuffer> {
+export function heatPixels({
+  heat,
+  most,
+  map,
+  opacity,
+}: Pick<ThumbData, 'heat' | 'most' | 'map' | 'opacity'>): Uint8ClampedArray<ArrayBuffer> {
   const pixels = new Uint8ClampedArray(heat.rows * heat.columns * 4);
   const colours = table(map);
   for (let i = 0; i < heat.values.length; i++) {

@@ -22,7 +22,12 @@ export function unitAt(x: number, y: number, width: number, cell: number, units:
   return x >= 0 && y >= 0 && column < unitsPerRow(width, cell) && unit < units ? unit : -1;
 }
 
-export function drawUnitMap(context: CanvasRenderingContext2D, { live, cell }: UnitMapData, { width }: Surface, theme: Theme): void {
+export function drawUnitMap(
+  context: CanvasRenderingContext2D,
+  { live, cell }: UnitMapData,
+  { width }: Surface,
+  theme: Theme,
+): void {
   const across = unitsPerRow(width, cell);
   for (let unit = 0; unit < live.length; unit++) {
     const x = (unit % across) * cell;

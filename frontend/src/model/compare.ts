@@ -48,7 +48,8 @@ const scales = new WeakMap<Frames, { others: readonly Frames[]; known: Map<strin
 export function commonScale(sides: readonly Side[], n: number, unit: Unit): number {
   const [first, ...others] = [...new Set(sides.map((side) => side.frames))] as [Frames, ...Frames[]];
   let kept = scales.get(first);
-  if (!kept || kept.others.length !== others.length || kept.others.some((one, i) => one !== others[i])) scales.set(first, kept = { others, known: new Map() });
+  if (!kept || kept.others.length !== others.length || kept.others.some((one, i) => one !== others[i]))
+    scales.set(first, (kept = { others, known: new Map() }));
   let scale = kept.known.get(`${n} ${unit}`);
   if (scale === undefined) {
     const maps = [first, ...others].flatMap((frames) => sampleFilm(frames, n).maps);
@@ -79,7 +80,8 @@ export function agreement(a: Grid, b: Grid): Agreement {
 
 /** Why two maps have no agreement; empty where they have. */
 export function whyNoAgreement(a: Grid, b: Grid): string {
-  if (a.rows !== b.rows || a.columns !== b.columns) return `maps of different size, ${a.rows}×${a.columns} and ${b.rows}×${b.columns}`;
+  if (a.rows !== b.rows || a.columns !== b.columns)
+    return `maps of different size, ${a.rows}×${a.columns} and ${b.rows}×${b.columns}`;
   const states = [a, b].map(mapState).filter((state) => state !== '');
   return states.length ? `a map is ${states[0]}` : '';
 }
@@ -91,7 +93,7 @@ const states = new WeakMap<Grid, MapState>();
 /** Why a map says nothing; '' where it does say something. */
 export function mapState(map: Grid): MapState {
   let state = states.get(map);
-  if (state === undefined) states.set(map, state = stateOf(map));
+  if (state === undefined) states.set(map, (state = stateOf(map)));
   return state;
 }
 

@@ -23,7 +23,10 @@ export function deathColumns({ live, units }: Pick<Units, 'live' | 'units'>, col
 }
 
 /** The steps between which a unit that is dead since `column` died: the last step it was alive at, and the first it was not. */
-export function deathSpan({ firstSteps, lastSteps }: Pick<Units, 'firstSteps' | 'lastSteps'>, column: number): [number, number] {
+export function deathSpan(
+  { firstSteps, lastSteps }: Pick<Units, 'firstSteps' | 'lastSteps'>,
+  column: number,
+): [number, number] {
   return [column === NEVER_ALIVE ? firstSteps[0]! : lastSteps[column - 1]!, firstSteps[column]!];
 }
 
@@ -37,7 +40,9 @@ export function deathWords(units: Pick<Units, 'firstSteps' | 'lastSteps'>, colum
 
 /** The shortest run of columns in which more than half of the deaths fall; null without deaths. */
 export function mostDied(columns: ArrayLike<number>): { first: number; last: number; count: number } | null {
-  const dead = Array.from(columns).filter((column) => column !== ALIVE).sort((a, b) => a - b);
+  const dead = Array.from(columns)
+    .filter((column) => column !== ALIVE)
+    .sort((a, b) => a - b);
   if (dead.length === 0) return null;
   const half = dead.length >> 1;
   let best = { first: dead[0]!, last: dead[half]! };
@@ -61,7 +66,9 @@ export function deathSentence(units: Units, column: number, columns: ArrayLike<n
 /** Units in the order of their deaths, those alive last: rows of the timeline. */
 export function byDeath(columns: ArrayLike<number>): number[] {
   const place = (unit: number): number => (columns[unit] === ALIVE ? Infinity : columns[unit]!);
-  return Array.from({ length: columns.length }, (_, unit) => unit).sort((a, b) => (place(a) === place(b) ? a - b : place(a) - place(b)));
+  return Array.from({ length: columns.length }, (_, unit) => unit).sort((a, b) =>
+    place(a) === place(b) ? a - b : place(a) - place(b),
+  );
 }
 
 /** How many of these units are dead from each column on. */

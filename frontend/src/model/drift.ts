@@ -19,25 +19,32 @@ export interface Drift {
   overlapToLast: number[];
 }
 
-interface Order { ranks: Float64Array | undefined; top: Uint8Array }
+interface Order {
+  ranks: Float64Array | undefined;
+  top: Uint8Array;
+}
 
 const orders = new WeakMap<Grid, Order>();
 
 /** What drift compares of one map, made once. */
 export function orderOf(map: Grid): Order {
   let order = orders.get(map);
-  if (!order) orders.set(map, order = { ranks: mapRanks(map.values), top: strongest(map.values) });
+  if (!order) orders.set(map, (order = { ranks: mapRanks(map.values), top: strongest(map.values) }));
   return order;
 }
 
 export function driftOf(maps: readonly Grid[]): Drift {
   const ranks = maps.map((map) => orderOf(map).ranks);
   const top = maps.map((map) => orderOf(map).top);
-  const toPrevious = <T>(all: readonly T[], measure: (a: T, b: T) => number): number[] => all.map((one, t) => (t === 0 ? NaN : measure(all[t - 1]!, one)));
-  const toLast = <T>(all: readonly T[], measure: (a: T, b: T) => number): number[] => all.map((one) => measure(one, all.at(-1)!));
+  const toPrevious = <T>(all: readonly T[], measure: (a: T, b: T) => number): number[] =>
+    all.map((one, t) => (t === 0 ? NaN : measure(all[t - 1]!, one)));
+  const toLast = <T>(all: readonly T[], measure: (a: T, b: T) => number): number[] =>
+    all.map((one) => measure(one, all.at(-1)!));
   return {
-    rankToPrevious: toPrevious(ranks, correlate), rankToLast: toLast(ranks, correlate),
-    overlapToPrevious: toPrevious(top, setOverlap), overlapToLast: toLast(top, setOverlap),
+    rankToPrevious: toPrevious(ranks, correlate),
+    rankToLast: toLast(ranks, correlate),
+    overlapToPrevious: toPrevious(top, setOverlap),
+    overlapToLast: toLast(top, setOverlap),
   };
 }
 

@@ -15,7 +15,10 @@ export interface SampleFilm {
   p99: number;
 }
 
-interface Decoded { map: Grid; mass: number }
+interface Decoded {
+  map: Grid;
+  mass: number;
+}
 
 const films = new WeakMap<Attribution, Map<number, Decoded>>();
 const peaks = new WeakMap<Grid, number>();
@@ -38,7 +41,7 @@ export function sampleFilm(frames: Frames, n: number): SampleFilm {
 /** 99th percentile of |v| of one map: a scale for it alone. */
 export function peakOf(map: Grid): number {
   let peak = peaks.get(map);
-  if (peak === undefined) peaks.set(map, peak = percentile([map], 0.99));
+  if (peak === undefined) peaks.set(map, (peak = percentile([map], 0.99)));
   return peak;
 }
 
@@ -151,7 +154,13 @@ export function sampleState(record: Attribution, probe: Probe | undefined, n: nu
   const score = formatScore(record.scores[n], record.probabilities);
   if (target < 0) {
     const value = probe?.targets[n];
-    return { label: value === undefined ? '' : formatScore(value, false), prediction: `output ${formatScore(record.scores[n], false)}`, wrong: false, explains: `the output, ${formatScore(record.scores[n], false)}`, regression: true };
+    return {
+      label: value === undefined ? '' : formatScore(value, false),
+      prediction: `output ${formatScore(record.scores[n], false)}`,
+      wrong: false,
+      explains: `the output, ${formatScore(record.scores[n], false)}`,
+      regression: true,
+    };
   }
   const predicted = record.predictions[n] ?? target;
   return {
@@ -169,9 +178,18 @@ function quoted(probe: Probe | undefined, target: number): string {
 }
 
 /** Samples left by the filters, in the probe's order. `wanted` is a class index or -1 for all. */
-export function filterSamples(record: Attribution, probe: Probe | undefined, wanted: number, errorsOnly: boolean): number[] {
+export function filterSamples(
+  record: Attribution,
+  probe: Probe | undefined,
+  wanted: number,
+  errorsOnly: boolean,
+): number[] {
   const all = Array.from({ length: record.shape[0] ?? 0 }, (_, n) => n);
-  return all.filter((n) => (wanted < 0 || (probe?.labels[n] ?? record.targets[n]) === wanted) && (!errorsOnly || sampleState(record, probe, n).wrong));
+  return all.filter(
+    (n) =>
+      (wanted < 0 || (probe?.labels[n] ?? record.targets[n]) === wanted) &&
+      (!errorsOnly || sampleState(record, probe, n).wrong),
+  );
 }
 
 /** "8×8, upsampled" or "28×28, native pixels": nobody should take blur for detail. */
@@ -179,7 +197,11 @@ export function resolutionNote(map: Grid, smooth: boolean): string {
   return `${map.rows}×${map.columns}, ${smooth ? 'upsampled' : 'native pixels'}`;
 }
 
-const PLACES = [['top left', 'top', 'top right'], ['left', 'centre', 'right'], ['bottom left', 'bottom', 'bottom right']];
+const PLACES = [
+  ['top left', 'top', 'top right'],
+  ['left', 'centre', 'right'],
+  ['bottom left', 'bottom', 'bottom right'],
+];
 
 /** Where a map is strongest, in words, for those who do not see it. */
 export function strongestPlace(map: Grid): string {
@@ -187,7 +209,8 @@ export function strongestPlace(map: Grid): string {
   map.values.forEach((value, i) => {
     if (Number.isFinite(value) && value !== 0 && (best < 0 || Math.abs(value) > Math.abs(map.values[best]!))) best = i;
   });
-  if (best < 0) return map.values.some((value) => !Number.isFinite(value)) ? 'no finite value' : 'empty: all values are 0';
+  if (best < 0)
+    return map.values.some((value) => !Number.isFinite(value)) ? 'no finite value' : 'empty: all values are 0';
   if (map.rows === 1) return `strongest at position ${best + 1}`;
   const third = (at: number, of: number): number => Math.min(2, Math.floor((at / of) * 3));
   return `strongest ${PLACES[third(Math.floor(best / map.columns), map.rows)]![third(best % map.columns, map.columns)]}`;

@@ -48,7 +48,8 @@ export function fold(findings: readonly Finding[]): Incident[] {
   const incidents = new Map<string, Incident>();
   const ordered = worstFirst(findings);
   const roots = new Map(ordered.map((one) => [one, rootOf(one, byKey)]));
-  for (const one of ordered) if (roots.get(one) === one) incidents.set(keyOf(one), { key: keyOf(one), finding: one, consequences: [] });
+  for (const one of ordered)
+    if (roots.get(one) === one) incidents.set(keyOf(one), { key: keyOf(one), finding: one, consequences: [] });
   for (const one of ordered) if (roots.get(one) !== one) incidents.get(keyOf(roots.get(one)!))?.consequences.push(one);
   return [...incidents.values()];
 }
@@ -66,7 +67,11 @@ function rootOf(finding: Finding, byKey: ReadonlyMap<string, Finding>): Finding 
 }
 
 /** Who is shown where, given the keys that a person has muted or acknowledged. */
-export function boardOf(findings: readonly Finding[], muted: ReadonlySet<string>, acknowledged: ReadonlySet<string>): Board {
+export function boardOf(
+  findings: readonly Finding[],
+  muted: ReadonlySet<string>,
+  acknowledged: ReadonlySet<string>,
+): Board {
   const isMuted = (one: Finding): boolean => muted.has(keyOf(one));
   const shown = fold(findings).filter((one) => !isMuted(one.finding));
   const audible = shown.map((one) => ({ ...one, consequences: one.consequences.filter((child) => !isMuted(child)) }));
@@ -90,14 +95,18 @@ export function whenOf(finding: Pick<Finding, 'firstStep' | 'lastStep'>, lookedU
   const { firstStep, lastStep } = finding;
   const over = lastStep < lookedUpTo * OVER;
   if (!over) return `since step ${formatStep(firstStep)}`;
-  return firstStep >= lastStep ? `at step ${formatStep(firstStep)}` : `from step ${formatStep(firstStep)} to ${formatStep(lastStep)}`;
+  return firstStep >= lastStep
+    ? `at step ${formatStep(firstStep)}`
+    : `from step ${formatStep(firstStep)} to ${formatStep(lastStep)}`;
 }
 
 /** "share of dead units 100 %, limit 95 %"; empty where the rule measured nothing. */
 export function measured(finding: Pick<Finding, 'value' | 'threshold' | 'statistic'>): string {
   const value = valueText(finding);
   if (!value) return '';
-  const limit = Number.isFinite(finding.threshold) ? `, limit ${formatValue(kindOf(finding.statistic), finding.threshold)}` : '';
+  const limit = Number.isFinite(finding.threshold)
+    ? `, limit ${formatValue(kindOf(finding.statistic), finding.threshold)}`
+    : '';
   return `${value}${limit}`;
 }
 
@@ -143,16 +152,22 @@ export function ruleSummary(rules: readonly RuleState[]): string {
   return STATES.flatMap((state) => {
     const count = rules.filter((one) => one.state === state).length;
     const reasons = idleReasons(rules).filter((one) => one.state === state);
-    const why = reasons.map((one) => (reasons.length > 1 ? `${one.reason} (${one.rules.length})` : one.reason)).join('; ');
+    const why = reasons
+      .map((one) => (reasons.length > 1 ? `${one.reason} (${one.rules.length})` : one.reason))
+      .join('; ');
     return count ? [`${count} ${state}${why && `: ${why}`}`] : [];
   }).join(' · ');
 }
 
 /** "14 rules watching, 3 waiting, 2 off" */
 export function ruleCounts(rules: readonly RuleState[]): string {
-  const counts = STATES.map((state) => [state, rules.filter((one) => one.state === state).length] as const).filter(([, count]) => count > 0);
+  const counts = STATES.map((state) => [state, rules.filter((one) => one.state === state).length] as const).filter(
+    ([, count]) => count > 0,
+  );
   if (counts.length === 0) return 'no rule is watching';
-  return counts.map(([state, count], i) => `${count}${i === 0 ? (count === 1 ? ' rule' : ' rules') : ''} ${state}`).join(', ');
+  return counts
+    .map(([state, count], i) => `${count}${i === 0 ? (count === 1 ? ' rule' : ' rules') : ''} ${state}`)
+    .join(', ');
 }
 
 /** Why rules wait or are off, each reason once with the rules it concerns, the most frequent first. */
@@ -165,7 +180,9 @@ export function idleReasons(rules: readonly RuleState[]): { state: string; reaso
     found.rules.push(rule.rule);
     reasons.set(key, found);
   }
-  return [...reasons.values()].sort((a, b) => STATES.indexOf(a.state as 'off') - STATES.indexOf(b.state as 'off') || b.rules.length - a.rules.length);
+  return [...reasons.values()].sort(
+    (a, b) => STATES.indexOf(a.state as 'off') - STATES.indexOf(b.state as 'off') || b.rules.length - a.rules.length,
+  );
 }
 
 /** dead_layer → dead layer */

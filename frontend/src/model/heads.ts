@@ -48,7 +48,10 @@ const SCALE_FRAMES = 12;
 /** One scale for a head over all steps: the largest 99th percentile of a dozen even frames, the last among them. */
 export function headScale(frames: readonly Stamped<Attention>[], n: number, head: number): number {
   const count = Math.min(SCALE_FRAMES, frames.length);
-  const chosen = Array.from({ length: count }, (_, i) => frames[frames.length - 1 - Math.floor((i * frames.length) / count)]!);
+  const chosen = Array.from(
+    { length: count },
+    (_, i) => frames[frames.length - 1 - Math.floor((i * frames.length) / count)]!,
+  );
   return Math.max(0, ...chosen.map((frame) => percentile([headMatrix(frame.record, n, head)], 0.99)));
 }
 
@@ -65,12 +68,19 @@ export function headFinding(rows: readonly HeadRow[]): string {
   const all = rows.flatMap((row) => row.entropy);
   const uniform = all.filter((one) => one > 0.98).length;
   const single = all.filter((one) => one < 0.1).length;
-  const parts = [uniform && `${uniform} of ${all.length} heads attend to all keys alike`, single && `${single} of ${all.length} attend to a single key`].filter(Boolean);
+  const parts = [
+    uniform && `${uniform} of ${all.length} heads attend to all keys alike`,
+    single && `${single} of ${all.length} attend to a single key`,
+  ].filter(Boolean);
   return parts.length ? `${parts.join('; ')}.` : `None of ${all.length} heads is uniform or stuck on a single key.`;
 }
 
 /** What token `i` of sample `n` is called: its text, its patch, or its number. */
-export function tokenName(i: number, tokens: readonly string[] | undefined, patches: { rows: number; columns: number; prefix: number }): string {
+export function tokenName(
+  i: number,
+  tokens: readonly string[] | undefined,
+  patches: { rows: number; columns: number; prefix: number },
+): string {
   if (tokens?.[i] !== undefined) return `“${tokens[i]}”`;
   if (patches.rows * patches.columns === 0) return `token ${i + 1}`;
   if (i < patches.prefix) return patches.prefix === 1 ? 'class token' : `prefix token ${i + 1}`;

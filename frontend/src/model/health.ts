@@ -43,7 +43,9 @@ export function rowsExploded(series: Series): { name: string; since: number; val
   const width = series.firstSteps.length;
   return series.names.flatMap((name, row) => {
     const values = series.high.subarray(row * width, (row + 1) * width);
-    const finite = Array.from(values).filter((value) => value > 0).sort((a, b) => a - b);
+    const finite = Array.from(values)
+      .filter((value) => value > 0)
+      .sort((a, b) => a - b);
     const usual = finite[finite.length >> 2] ?? 0;
     const value = Array.from(values).findLast((one) => !Number.isNaN(one)) ?? 0;
     if (!(usual > 0) || !(value > usual * EXPLODED)) return [];
@@ -56,31 +58,44 @@ export function rowsExploded(series: Series): { name: string; since: number; val
 function deadRemarks(dead: Series): Remark[] {
   const gone = rowsAbove(dead, DEAD);
   const dying = rowsAbove(dead, DYING).filter((one) => !gone.some((other) => other.name === one.name));
-  const remark = (severity: Remark['severity'], what: string) => ({ name, since, value }: { name: string; since: number; value: number }): Remark => ({
-    severity, layer: name, step: since,
-    message: `${name}: ${formatValue('share', value)} of its units are active for no sample, ${what} since step ${formatStep(since)}`,
-    advice: 'Lower the learning rate or warm it up, check the initialisation, or use a leaky nonlinearity.',
-  });
+  const remark =
+    (severity: Remark['severity'], what: string) =>
+    ({ name, since, value }: { name: string; since: number; value: number }): Remark => ({
+      severity,
+      layer: name,
+      step: since,
+      message: `${name}: ${formatValue('share', value)} of its units are active for no sample, ${what} since step ${formatStep(since)}`,
+      advice: 'Lower the learning rate or warm it up, check the initialisation, or use a leaky nonlinearity.',
+    });
   return [...gone.map(remark('error', 'dead')), ...dying.map(remark('warning', 'half or more dead'))];
 }
 
 function explosionRemarks(gradients: Series): Remark[] {
   const worst = rowsExploded(gradients).sort((a, b) => a.since - b.since || b.factor - a.factor)[0];
   if (!worst) return [];
-  return [{
-    severity: 'error', layer: worst.name, step: worst.since,
-    message: `${worst.name}: the gradient norm rose to ${formatValue('log', worst.value)}, ${formatValue('log', worst.factor)} times its usual value, since step ${formatStep(worst.since)}`,
-    advice: 'Clip gradients and look at the learning rate just before that step.',
-  }];
+  return [
+    {
+      severity: 'error',
+      layer: worst.name,
+      step: worst.since,
+      message: `${worst.name}: the gradient norm rose to ${formatValue('log', worst.value)}, ${formatValue('log', worst.factor)} times its usual value, since step ${formatStep(worst.since)}`,
+      advice: 'Clip gradients and look at the learning rate just before that step.',
+    },
+  ];
 }
 
 function nonFiniteRemarks(nonFinite: Series, what: string): Remark[] {
   const first = rowsAbove(nonFinite, 1).sort((a, b) => a.since - b.since)[0];
   if (!first) return [];
-  return [{
-    severity: 'error', layer: first.name, step: first.since, message: `${what} of ${first.name} hold NaN or infinity since step ${formatStep(first.since)}`,
-    advice: 'Lower the learning rate, clip gradients, guard logarithms and divisions.',
-  }];
+  return [
+    {
+      severity: 'error',
+      layer: first.name,
+      step: first.since,
+      message: `${what} of ${first.name} hold NaN or infinity since step ${formatStep(first.since)}`,
+      advice: 'Lower the learning rate, clip gradients, guard logarithms and divisions.',
+    },
+  ];
 }
 
 export interface Evidence {
@@ -104,7 +119,8 @@ export function healthOf({ dead, gradients, nonFiniteActivations, nonFiniteGradi
 function sentenceOf(remarks: Remark[], dead: Series | null | undefined, finite: Series | null | undefined): string {
   const count = dead?.names.length ?? 0;
   const gone = dead ? rowsAbove(dead, DEAD) : [];
-  if (gone.length) return `${gone.length} of ${count} layers look dead since step ${formatStep(Math.min(...gone.map((one) => one.since)))}`;
+  if (gone.length)
+    return `${gone.length} of ${count} layers look dead since step ${formatStep(Math.min(...gone.map((one) => one.since)))}`;
   if (remarks[0]) return remarks[0].message;
   const alive = dead && count ? `All ${count} layers alive at step ${formatStep(dead.lastSteps.at(-1) ?? 0)}` : '';
   return [alive, finite ? 'gradients finite' : ''].filter(Boolean).join(', ') || 'No statistics of layers in this run';

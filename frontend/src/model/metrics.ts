@@ -18,14 +18,75 @@ export interface Metric {
 }
 
 export const METRICS: readonly Metric[] = [
-  { id: 'dead', label: 'dead units', meaning: 'Share of a layer’s units that are active for no sample of the batch.', signal: 'activation', column: 'dead_fraction', kind: 'share', domain: [0, 1] },
-  { id: 'zero', label: 'zero share', meaning: 'Share of all output values that are exactly 0.', signal: 'activation', column: 'zero_fraction', kind: 'share', domain: [0, 1] },
-  { id: 'mean', label: 'mean activation', meaning: 'Mean of the layer’s output.', signal: 'activation', column: 'mean', kind: 'signed' },
-  { id: 'std', label: 'spread of activation', meaning: 'Standard deviation of the layer’s output; 0 means that it ignores its input.', signal: 'activation', column: 'std', kind: 'log' },
-  { id: 'rank', label: 'effective rank', meaning: 'In how many directions the layer’s units vary over the samples: (tr C)² / ‖C‖² of their covariance C. Near 1, all units say the same.', signal: 'activation', column: 'participation_ratio', kind: 'log', lowIsBad: true },
-  { id: 'gradient', label: 'gradient norm', meaning: 'Length of the gradient of the loss at the layer’s output.', signal: 'gradient', column: 'norm', kind: 'log' },
-  { id: 'weight-gradient', label: 'gradient norm of weights', meaning: 'Length of the gradient of the loss at each weight tensor.', signal: 'weight_gradient', column: 'norm', kind: 'log' },
-  { id: 'update', label: 'update ratio', meaning: 'Length of one optimiser step over the length of the weights. Around 0.001 is common.', signal: 'weight', column: 'update_ratio', kind: 'log', domain: [1e-6, 1] },
+  {
+    id: 'dead',
+    label: 'dead units',
+    meaning: 'Share of a layer’s units that are active for no sample of the batch.',
+    signal: 'activation',
+    column: 'dead_fraction',
+    kind: 'share',
+    domain: [0, 1],
+  },
+  {
+    id: 'zero',
+    label: 'zero share',
+    meaning: 'Share of all output values that are exactly 0.',
+    signal: 'activation',
+    column: 'zero_fraction',
+    kind: 'share',
+    domain: [0, 1],
+  },
+  {
+    id: 'mean',
+    label: 'mean activation',
+    meaning: 'Mean of the layer’s output.',
+    signal: 'activation',
+    column: 'mean',
+    kind: 'signed',
+  },
+  {
+    id: 'std',
+    label: 'spread of activation',
+    meaning: 'Standard deviation of the layer’s output; 0 means that it ignores its input.',
+    signal: 'activation',
+    column: 'std',
+    kind: 'log',
+  },
+  {
+    id: 'rank',
+    label: 'effective rank',
+    meaning:
+      'In how many directions the layer’s units vary over the samples: (tr C)² / ‖C‖² of their covariance C. Near 1, all units say the same.',
+    signal: 'activation',
+    column: 'participation_ratio',
+    kind: 'log',
+    lowIsBad: true,
+  },
+  {
+    id: 'gradient',
+    label: 'gradient norm',
+    meaning: 'Length of the gradient of the loss at the layer’s output.',
+    signal: 'gradient',
+    column: 'norm',
+    kind: 'log',
+  },
+  {
+    id: 'weight-gradient',
+    label: 'gradient norm of weights',
+    meaning: 'Length of the gradient of the loss at each weight tensor.',
+    signal: 'weight_gradient',
+    column: 'norm',
+    kind: 'log',
+  },
+  {
+    id: 'update',
+    label: 'update ratio',
+    meaning: 'Length of one optimiser step over the length of the weights. Around 0.001 is common.',
+    signal: 'weight',
+    column: 'update_ratio',
+    kind: 'log',
+    domain: [1e-6, 1],
+  },
 ];
 
 export function metricOf(id: string): Metric {
@@ -52,7 +113,9 @@ export function scaleOf(metric: Metric, values: ArrayLike<number>): Scale {
 
 /** Symmetric about 0; linear up to the usual magnitude and logarithmic beyond, so that one explosion hides nothing. */
 function signedScale(high: number, values: ArrayLike<number>): Scale {
-  const sizes = Array.from(values, Math.abs).filter((value) => value > 0 && Number.isFinite(value)).sort((a, b) => a - b);
+  const sizes = Array.from(values, Math.abs)
+    .filter((value) => value > 0 && Number.isFinite(value))
+    .sort((a, b) => a - b);
   const usual = sizes[sizes.length >> 1] ?? 1;
   const most = Math.asinh(high / usual);
   return { low: -high, high, map: 'rdbu', toFraction: (value) => 0.5 + 0.5 * (Math.asinh(value / usual) / most) };

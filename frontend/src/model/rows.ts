@@ -13,9 +13,15 @@ export interface Filters {
 }
 
 /** Samples left by the filters; in the probe's order, or those with the most drift first. */
-export function rowsOf(record: Attribution, probe: Probe | undefined, filters: Filters, drift?: (n: number) => number): number[] {
-  const left = filterSamples(record, probe, filters.wanted, filters.errorsOnly)
-    .filter((n) => !record.probabilities || filters.confidence <= 0 || (record.predictionScores[n] ?? 0) >= filters.confidence);
+export function rowsOf(
+  record: Attribution,
+  probe: Probe | undefined,
+  filters: Filters,
+  drift?: (n: number) => number,
+): number[] {
+  const left = filterSamples(record, probe, filters.wanted, filters.errorsOnly).filter(
+    (n) => !record.probabilities || filters.confidence <= 0 || (record.predictionScores[n] ?? 0) >= filters.confidence,
+  );
   if (!drift) return left;
   const known = new Map(left.map((n) => [n, drift(n)]));
   return left.sort((a, b) => known.get(b)! - known.get(a)! || a - b);
@@ -55,6 +61,9 @@ export function meanFilm(frames: Frames, samples: readonly number[]): SampleFilm
 
 function meanOf(maps: readonly Grid[]): Grid {
   const values = new Float32Array(maps[0]!.values.length);
-  for (const map of maps) map.values.forEach((value, i) => { values[i] = values[i]! + value / maps.length; });
+  for (const map of maps)
+    map.values.forEach((value, i) => {
+      values[i] = values[i]! + value / maps.length;
+    });
   return { ...maps[0]!, values };
 }

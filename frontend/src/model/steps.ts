@@ -38,7 +38,8 @@ export interface StepScale {
 }
 
 export function stepScale(first: number, last: number, kind: ScaleKind): StepScale {
-  const squash = kind === 'log' ? (step: number) => Math.log1p(Math.max(0, step - first)) : (step: number) => step - first;
+  const squash =
+    kind === 'log' ? (step: number) => Math.log1p(Math.max(0, step - first)) : (step: number) => step - first;
   const unsquash = kind === 'log' ? Math.expm1 : (value: number) => value;
   const span = squash(last) || 1;
   const clamp = (value: number): number => Math.min(1, Math.max(0, value));
@@ -50,7 +51,9 @@ export function stepScale(first: number, last: number, kind: ScaleKind): StepSca
 
 /** A step as people read it: 12 400, with narrow spaces that do not break. */
 export function formatStep(step: number): string {
-  return Math.round(step).toString().replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f');
+  return Math.round(step)
+    .toString()
+    .replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f');
 }
 
 /** What a person typed as a step, or undefined. Spaces and separators are theirs to use. */

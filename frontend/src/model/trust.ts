@@ -16,10 +16,14 @@ export interface Badge {
 
 /** name → what it is and which end is good. */
 const MEANINGS: Record<string, string> = {
-  deletion: 'Area under the curve of the score while the most important tenth after tenth of the input is taken away. Low is good: what the map points at matters.',
-  insertion: 'Area under the curve of the score while the most important tenth after tenth is given back to a blank input. High is good.',
-  stability: 'Rank correlation with the maps of slightly noisy copies of the input, 1: the same. Below 0.5 the map is called unstable.',
-  randomisation: 'Rank correlation with the map of the same network with random weights. Near 0 is good; near 1 the map does not depend on what was learnt (Adebayo et al. 2018).',
+  deletion:
+    'Area under the curve of the score while the most important tenth after tenth of the input is taken away. Low is good: what the map points at matters.',
+  insertion:
+    'Area under the curve of the score while the most important tenth after tenth is given back to a blank input. High is good.',
+  stability:
+    'Rank correlation with the maps of slightly noisy copies of the input, 1: the same. Below 0.5 the map is called unstable.',
+  randomisation:
+    'Rank correlation with the map of the same network with random weights. Near 0 is good; near 1 the map does not depend on what was learnt (Adebayo et al. 2018).',
   gap: 'What the attributions miss of the score that they should add up to, as a share of it. 0 is good.',
   pointing: 'Whether the strongest place lies inside the object that is marked in the data.',
   mass: 'Share of the map inside the object that is marked in the data.',
@@ -37,7 +41,7 @@ export function trustValue(record: Trust | undefined, name: string, n: number): 
   const row = record?.names.indexOf(name) ?? -1;
   if (!record || row < 0 || n >= record.samples) return NaN;
   let known = values.get(record);
-  if (!known) values.set(record, known = float32(record.values));
+  if (!known) values.set(record, (known = float32(record.values)));
   return known[row * record.samples + n] ?? NaN;
 }
 
@@ -47,7 +51,13 @@ export function badgesOf(record: Trust | undefined, n: number): Badge[] {
   return [...ALWAYS, ...more].map((name) => {
     const value = trustValue(record, name, n);
     const measured = Number.isFinite(value);
-    return { name, value, meaning: MEANINGS[name] ?? '', text: measured ? value.toFixed(2).replace('-', '−') : 'not measured', reason: measured ? '' : whyMissing(record, name) };
+    return {
+      name,
+      value,
+      meaning: MEANINGS[name] ?? '',
+      text: measured ? value.toFixed(2).replace('-', '−') : 'not measured',
+      reason: measured ? '' : whyMissing(record, name),
+    };
   });
 }
 

@@ -71,7 +71,9 @@ export function startClock(): void {
     now.value = Date.now() / 1000;
     if (busy || !isVisible()) return;
     busy = true;
-    await refreshAll().finally(() => { busy = false; });
+    await refreshAll().finally(() => {
+      busy = false;
+    });
   };
   window.setInterval(() => void refresh(), POLL_MS);
   onDataReloaded(() => void refresh());

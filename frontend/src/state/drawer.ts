@@ -14,14 +14,19 @@ const BEFORE = 3;
 /** What the rules said last; null where this run's recorder has none, undefined while that is unknown. */
 export const ruled = computed(() => (run.value ? findings(run.value).loaded.value.value : undefined));
 
-export const board = computed<Board>(() => boardOf(ruled.value?.record.findings ?? [], mutedFindings.value, acknowledgedFindings.value));
+export const board = computed<Board>(() =>
+  boardOf(ruled.value?.record.findings ?? [], mutedFindings.value, acknowledgedFindings.value),
+);
 
 /** The finding that the drawer shows. */
 export const current = computed<Finding | undefined>(() =>
-  shownFinding.value ? ruled.value?.record.findings.find((one) => keyOf(one) === shownFinding.value) : undefined);
+  shownFinding.value ? ruled.value?.record.findings.find((one) => keyOf(one) === shownFinding.value) : undefined,
+);
 
 /** The layer that the drawer is about; empty for the whole network. A link may name the finding only. */
-export const drawerName = computed(() => drawerLayer.value || (current.value?.layer ? layerOf(current.value.layer, table()?.parameters ?? []) : ''));
+export const drawerName = computed(
+  () => drawerLayer.value || (current.value?.layer ? layerOf(current.value.layer, table()?.parameters ?? []) : ''),
+);
 
 export function findingOf(key: string): Finding | undefined {
   return ruled.peek()?.record.findings.find((one) => keyOf(one) === key);
@@ -57,7 +62,9 @@ export function openFinding(finding: Finding): void {
 }
 
 export function closeDrawer(): void {
-  batch(() => { [shownFinding.value, drawerLayer.value] = ['', '']; });
+  batch(() => {
+    [shownFinding.value, drawerLayer.value] = ['', ''];
+  });
 }
 
 /** The next or the previous finding of the list, round about; the first where none is open. */
@@ -95,7 +102,10 @@ export function onsetSteps(steps: readonly number[], onset: number): [number | n
 }
 
 /** The weights that act on a layer: its own, or those of the nearest layer before it that has any. */
-export function weightsOf(name: string, { layers, parameters }: Pick<LayerTable, 'layers' | 'parameters'>): Parameter[] {
+export function weightsOf(
+  name: string,
+  { layers, parameters }: Pick<LayerTable, 'layers' | 'parameters'>,
+): Parameter[] {
   const own = (layer: string): Parameter[] => parameters.filter((one) => one.layer === layer && one.shape.length > 1);
   for (let at = placeOf(name, layers); at >= 0; at--) {
     const found = own(layers[at]!.name);
@@ -105,7 +115,11 @@ export function weightsOf(name: string, { layers, parameters }: Pick<LayerTable,
 }
 
 /** The layer itself or the first after it of which there are explanations; undefined where there is none. */
-export function explainedFrom(name: string, layers: readonly Layer[], explained: ReadonlySet<string>): string | undefined {
+export function explainedFrom(
+  name: string,
+  layers: readonly Layer[],
+  explained: ReadonlySet<string>,
+): string | undefined {
   if (explained.has(name)) return name;
   const at = placeOf(name, layers);
   return at < 0 ? undefined : layers.slice(at).find((one) => explained.has(one.name))?.name;

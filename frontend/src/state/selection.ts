@@ -25,7 +25,9 @@ export function param<T>(key: string, initial: T, codec: Codec<T>): Signal<T> {
   const own = signal(initial);
   params.push({
     key,
-    load: (text) => { own.value = text === undefined ? initial : codec.read(text); },
+    load: (text) => {
+      own.value = text === undefined ? initial : codec.read(text);
+    },
     text: () => (own.value === initial ? undefined : codec.write(own.value)),
   });
   params.at(-1)!.load(address[key]);
@@ -53,7 +55,10 @@ export function numberParam<T extends number | null>(key: string, initial: T): S
 /** Some keys, separated by commas in the address. */
 export function keysParam(key: string): Signal<ReadonlySet<string>> {
   const read = (text: string): ReadonlySet<string> => new Set(text.split(',').filter(Boolean).map(unescaped));
-  return param<ReadonlySet<string>>(key, NO_KEYS, { read, write: (keys) => [...keys].map((one) => one.replace(/[%,]/g, encodeURIComponent)).join(',') });
+  return param<ReadonlySet<string>>(key, NO_KEYS, {
+    read,
+    write: (keys) => [...keys].map((one) => one.replace(/[%,]/g, encodeURIComponent)).join(','),
+  });
 }
 
 const NO_KEYS: ReadonlySet<string> = new Set();
@@ -145,5 +150,9 @@ export function mirrorAddress(): () => void {
     if (!playing.value) timer = window.setTimeout(() => writeState(values), 120);
   });
   const stopReading = onAddressChange(readAddress);
-  return () => { clearTimeout(timer); stopWriting(); stopReading(); };
+  return () => {
+    clearTimeout(timer);
+    stopWriting();
+    stopReading();
+  };
 }

@@ -3,13 +3,23 @@
 // here and request nothing themselves. No key contains a step: scrubbing never asks the server.
 import { computed, signal, type ReadonlySignal } from '@preact/signals';
 import {
-  ApiError, fetchCatalog, fetchHistograms, fetchRecords, fetchRuns, fetchSeries, fetchUnits,
-  type Catalog, type HistogramColumns, type Run, type Runs, type Series, type Tag, type Units,
+  ApiError,
+  fetchCatalog,
+  fetchHistograms,
+  fetchRecords,
+  fetchRuns,
+  fetchSeries,
+  fetchUnits,
+  type Catalog,
+  type HistogramColumns,
+  type Run,
+  type Runs,
+  type Series,
+  type Tag,
+  type Units,
 } from '../wire/api';
 import { ResourceMap, type Resource } from '../wire/loadable';
-import {
-  Attention, Attribution, Findings, LayerTable, Probe, RunStatus, Trust,
-} from '../wire/schema_pb';
+import { Attention, Attribution, Findings, LayerTable, Probe, RunStatus, Trust } from '../wire/schema_pb';
 import { chosenRun, versus, view, wantedStep, withRuns } from './selection';
 import { nearestStep, union } from '../model/steps';
 import type { Stamped } from '../wire/wire';
@@ -31,7 +41,8 @@ export const run: ReadonlySignal<string> = computed(() => {
 });
 
 export const runInfo: ReadonlySignal<Run | undefined> = computed(() =>
-  runs.loaded.value.value?.runs.find((one) => one.run === run.value));
+  runs.loaded.value.value?.runs.find((one) => one.run === run.value),
+);
 
 /** The last value if the new one says the same, so that nothing is drawn again for no reason. */
 function sameOr<T>(last: T | undefined, next: T): T {
@@ -48,7 +59,11 @@ async function tagOf(of: string, tag: string): Promise<Tag | undefined> {
 }
 
 /** The newest record of a tag, or null where the run has none. */
-function newest<T extends { version: number }>(of: string, tag: string, type: { decode(bytes: Uint8Array): T }): Resource<Stamped<T> | null> {
+function newest<T extends { version: number }>(
+  of: string,
+  tag: string,
+  type: { decode(bytes: Uint8Array): T },
+): Resource<Stamped<T> | null> {
   return resources.get(['newest', of, tag], async (last) => {
     const entry = await tagOf(of, tag);
     if (!entry) return null;
@@ -70,8 +85,10 @@ export function loadAttributions(of: string, tag: string): Resource<Stamped<Attr
 /** All trust records of an attribution tag, in ascending steps; none where nothing was measured. */
 export function loadTrust(of: string, { method, layer, tag }: Tag): Resource<Stamped<Trust>[]> {
   return resources.get(['trust', of, tag], async (last) => {
-    const found = (await catalog(of).want())?.tags.find((one) => one.kind === 'Trust' && one.method === method && one.layer === layer);
-    return found ? loadFrames(of, found.tag, Trust, last) : last ?? [];
+    const found = (await catalog(of).want())?.tags.find(
+      (one) => one.kind === 'Trust' && one.method === method && one.layer === layer,
+    );
+    return found ? loadFrames(of, found.tag, Trust, last) : (last ?? []);
   });
 }
 
@@ -82,7 +99,10 @@ export function loadAttention(of: string, tag: string): Resource<Stamped<Attenti
 
 /** What the catalog lists, reusing the frames that are here already; pages of at most 256. */
 async function loadFrames<T extends { version: number }>(
-  of: string, tag: string, type: { decode(bytes: Uint8Array): T }, last: Stamped<T>[] = [],
+  of: string,
+  tag: string,
+  type: { decode(bytes: Uint8Array): T },
+  last: Stamped<T>[] = [],
 ): Promise<Stamped<T>[]> {
   const entry = await tagOf(of, tag);
   if (!entry) return [];
@@ -94,7 +114,10 @@ async function loadFrames<T extends { version: number }>(
 }
 
 async function* pages<T extends { version: number }>(
-  of: string, tag: string, type: { decode(bytes: Uint8Array): T }, steps: number[],
+  of: string,
+  tag: string,
+  type: { decode(bytes: Uint8Array): T },
+  steps: number[],
 ): AsyncGenerator<Stamped<T>> {
   for (let at = 0; at < steps.length; at += PAGE) {
     const page = steps.slice(at, at + PAGE);
@@ -106,7 +129,8 @@ async function* pages<T extends { version: number }>(
 export function series(of: string, signal: string, column: string): Resource<Series | null> {
   const tag = signal === 'scalars' || signal === 'heads' ? signal : `stats/${signal}`;
   return resources.get(['series', of, signal, column], async () =>
-    (await tagOf(of, tag)) ? orNull(fetchSeries(of, signal, column, WIDTH)) : null);
+    (await tagOf(of, tag)) ? orNull(fetchSeries(of, signal, column, WIDTH)) : null,
+  );
 }
 
 /** The answer, or null where the server knows nothing of that name. */
@@ -122,15 +146,18 @@ async function orNull<T>(answer: Promise<T>): Promise<T | null> {
 /** The histograms of one layer or parameter over the steps, or null where there are none. */
 export function histograms(of: string, signal: string, name: string): Resource<HistogramColumns | null> {
   return resources.get(['histograms', of, signal, name], async () =>
-    (await tagOf(of, `histograms/${signal}`)) ? fetchHistograms(of, signal, name, RIDGES) : null);
+    (await tagOf(of, `histograms/${signal}`)) ? fetchHistograms(of, signal, name, RIDGES) : null,
+  );
 }
 
 /** Which units of a layer are active over the steps, or null where that is not logged. */
 export function units(of: string, layer: string): Resource<Units | null> {
-  return resources.get(['units', of, layer], async () => ((await tagOf(of, 'units')) ? fetchUnits(of, layer, WIDTH) : null));
+  return resources.get(['units', of, layer], async () =>
+    (await tagOf(of, 'units')) ? fetchUnits(of, layer, WIDTH) : null,
+  );
 }
 
-export const tagsOf = (of: string): Tag[] => (of ? catalog(of).loaded.value.value?.tags ?? [] : []);
+export const tagsOf = (of: string): Tag[] => (of ? (catalog(of).loaded.value.value?.tags ?? []) : []);
 
 const tags = computed<Tag[]>(() => tagsOf(run.value));
 
@@ -151,12 +178,18 @@ export const attributionTags = computed(() => tags.value.filter((tag) => tag.kin
 export const attentionTags = computed(() => tags.value.filter((tag) => tag.kind === 'Attention'));
 
 /** Steps at which explanations or attention maps exist: the scrubber's long ticks. */
-export const snapshotSteps = computed(() => union(scrubbedTags.value.filter((tag) => tag.kind === 'Attribution' || tag.kind === 'Attention').map((tag) => tag.steps)));
+export const snapshotSteps = computed(() =>
+  union(
+    scrubbedTags.value.filter((tag) => tag.kind === 'Attribution' || tag.kind === 'Attention').map((tag) => tag.steps),
+  ),
+);
 
 const STATISTICS = ['LayerStats', 'Histograms', 'UnitCounts', 'Scalars', 'HeadStats'];
 
 /** Steps at which statistics exist: the short ticks. */
-export const statisticSteps = computed(() => union(scrubbedTags.value.filter((tag) => STATISTICS.includes(tag.kind)).map((tag) => tag.steps)));
+export const statisticSteps = computed(() =>
+  union(scrubbedTags.value.filter((tag) => STATISTICS.includes(tag.kind)).map((tag) => tag.steps)),
+);
 
 /** All steps that hold anything. */
 export const allSteps = computed(() => union([snapshotSteps.value, statisticSteps.value]));

@@ -10,7 +10,8 @@ import { seriesPicture } from './series_picture';
 /** Whether the regions that the user gave are outlined. */
 export const regions = oneOfParam('regions', ['yes', 'no'] as const, 'yes');
 
-export const hasRegions = (probe: Probe | undefined): boolean => probe?.regionPng.some((png) => png.length > 0) ?? false;
+export const hasRegions = (probe: Probe | undefined): boolean =>
+  probe?.regionPng.some((png) => png.length > 0) ?? false;
 
 type Picture = ReadonlySignal<HTMLCanvasElement | null>;
 
@@ -26,28 +27,32 @@ export function greyImage(probe: Probe | undefined, n: number): HTMLCanvasElemen
   const region = regions.value === 'yes' && probe.regionPng[n]?.length ? probe.regionPng[n] : undefined;
   const key = region ?? png;
   let found = decoded.get(key);
-  if (!found) decoded.set(key, found = decode(png, region));
+  if (!found) decoded.set(key, (found = decode(png, region)));
   return found.value;
 }
 
 function decode(png: Uint8Array, region: Uint8Array | undefined): Picture {
   const made = signal<HTMLCanvasElement | null>(null);
   if (typeof createImageBitmap === 'undefined') return made;
-  const bitmap = (bytes: Uint8Array): Promise<ImageBitmap> => createImageBitmap(new Blob([bytes.slice()], { type: 'image/png' }));
-  Promise.all([bitmap(png), region && bitmap(region)]).then(([picture, mask]) => {
-    // Enlarged where a line is to fit between its pixels.
-    const factor = mask ? Math.max(1, Math.ceil(LINED / Math.max(picture.width, picture.height))) : 1;
-    const canvas = document.createElement('canvas');
-    [canvas.width, canvas.height] = [factor * picture.width, factor * picture.height];
-    const context = canvas.getContext('2d');
-    if (!context) return;
-    context.imageSmoothingEnabled = false;
-    context.filter = 'grayscale(1)';
-    context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-    context.filter = 'none';
-    if (mask) outline(context, mask);
-    made.value = canvas;
-  }, () => undefined);
+  const bitmap = (bytes: Uint8Array): Promise<ImageBitmap> =>
+    createImageBitmap(new Blob([bytes.slice()], { type: 'image/png' }));
+  Promise.all([bitmap(png), region && bitmap(region)]).then(
+    ([picture, mask]) => {
+      // Enlarged where a line is to fit between its pixels.
+      const factor = mask ? Math.max(1, Math.ceil(LINED / Math.max(picture.width, picture.height))) : 1;
+      const canvas = document.createElement('canvas');
+      [canvas.width, canvas.height] = [factor * picture.width, factor * picture.height];
+      const context = canvas.getContext('2d');
+      if (!context) return;
+      context.imageSmoothingEnabled = false;
+      context.filter = 'grayscale(1)';
+      context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+      context.filter = 'none';
+      if (mask) outline(context, mask);
+      made.value = canvas;
+    },
+    () => undefined,
+  );
   return made;
 }
 
@@ -78,5 +83,8 @@ const LOOK_MS = 30;
 /** Resolves when these samples' pictures are decoded, or after a while where one cannot be. */
 export async function imagesReady(probes: readonly (Probe | undefined)[], samples: readonly number[]): Promise<void> {
   const missing = (): boolean => probes.some((probe) => samples.some((n) => probe?.images[n] && !greyImage(probe, n)));
-  for (let waited = 0; waited < PATIENCE_MS && missing(); waited += LOOK_MS) await new Promise((next) => { setTimeout(next, LOOK_MS); });
+  for (let waited = 0; waited < PATIENCE_MS && missing(); waited += LOOK_MS)
+    await new Promise((next) => {
+      setTimeout(next, LOOK_MS);
+    });
 }

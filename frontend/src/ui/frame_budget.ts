@@ -7,7 +7,10 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 const BUDGET_MS = 2;
 
 /** Small pieces of work to be done one after the other, then `done`. */
-interface Job { pieces: (() => void)[]; done: () => void }
+interface Job {
+  pieces: (() => void)[];
+  done: () => void;
+}
 
 const waiting = new Set<Job>();
 let asked = false;
@@ -18,7 +21,9 @@ export function soon(pieces: readonly (() => void)[], done: () => void): () => v
   waiting.add(job);
   if (!asked) requestAnimationFrame(takeTurns);
   asked = true;
-  return () => { waiting.delete(job); };
+  return () => {
+    waiting.delete(job);
+  };
 }
 
 function takeTurns(): void {
@@ -47,7 +52,10 @@ export function useTurn(pieces: () => readonly (() => void)[], wanted = true): b
 
 /** The work on `items` in pieces of some. */
 export function inPieces<T>(items: readonly T[], size: number, work: (item: T) => void): (() => void)[] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => () => items.slice(i * size, (i + 1) * size).forEach(work));
+  return Array.from(
+    { length: Math.ceil(items.length / size) },
+    (_, i) => () => items.slice(i * size, (i + 1) * size).forEach(work),
+  );
 }
 
 /** Script time after which a frame leaves those that follow to the next one. */
@@ -85,8 +93,17 @@ export function useLate<T>(value: T, urgent: boolean): T {
   if (now) held.current = value;
   useLayoutEffect(() => {
     if (held.current === value) late.delete(held);
-    else later(held, () => { held.current = value; render((count) => count + 1); });
+    else
+      later(held, () => {
+        held.current = value;
+        render((count) => count + 1);
+      });
   }, [value, now]);
-  useEffect(() => () => { late.delete(held); }, []);
+  useEffect(
+    () => () => {
+      late.delete(held);
+    },
+    [],
+  );
   return held.current;
 }

@@ -17,7 +17,11 @@ import { formatStep } from '../model/steps';
 import { Picture } from './async';
 import { Legend, sourceNote, stripModel, type StripModel } from './strips';
 
-interface Hover { row: number; column: number; fire: string }
+interface Hover {
+  row: number;
+  column: number;
+  fire: string;
+}
 
 export function LayerStrip({ metric, series: found }: { metric: Metric; series: Series }) {
   const hover = useSignal<Hover | null>(null);
@@ -26,26 +30,68 @@ export function LayerStrip({ metric, series: found }: { metric: Metric; series: 
   const rowHeight = Math.round(Math.min(28, Math.max(15, 340 / model.names.length)));
   const shown = at(model.firstSteps) ?? 0;
   const fires = useFires(model);
-  const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
-    drawStrip(context, { rows: model.rows, firstSteps: model.firstSteps, scale: model.steps, map: model.scale.map, marks: [{ step: shown }], rowHeight }, surface, theme);
-    drawFires(context, { fires, scale: model.steps, rowHeight }, surface, theme);
-  }, [model, shown, rowHeight, fires]);
-  const find = (event: MouseEvent): Hover => ({ ...cellAt(event, model, rowHeight), fire: fireUnder(event, fires, model, rowHeight) });
+  const draw = useCallback(
+    (context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
+      drawStrip(
+        context,
+        {
+          rows: model.rows,
+          firstSteps: model.firstSteps,
+          scale: model.steps,
+          map: model.scale.map,
+          marks: [{ step: shown }],
+          rowHeight,
+        },
+        surface,
+        theme,
+      );
+      drawFires(context, { fires, scale: model.steps, rowHeight }, surface, theme);
+    },
+    [model, shown, rowHeight, fires],
+  );
+  const find = (event: MouseEvent): Hover => ({
+    ...cellAt(event, model, rowHeight),
+    fire: fireUnder(event, fires, model, rowHeight),
+  });
   return (
     <>
       <div class="strip-grid" style={{ '--row': `${rowHeight}px` }}>
-        <div class="strip-names">{model.names.map((name) => <button key={name} type="button" class="strip-name" title={`Open ${name}`} onClick={() => openLayer(name)}>{name}</button>)}</div>
-        <Picture class="strip" height={rowHeight * model.names.length} draw={draw} label={`${stripLabel(metric, found, shown)}${firesLabel(fires)}`}
-          onPointerMove={(event) => { hover.value = find(event); }} onPointerLeave={() => { hover.value = null; }}
-          onClick={(event) => openAt(find(event), model)} />
-        <div class="strip-now">{model.names.map((name, row) => <span key={name}>{formatValue(metric.kind, valueAt(metric, found, row, shown))}</span>)}</div>
+        <div class="strip-names">
+          {model.names.map((name) => (
+            <button key={name} type="button" class="strip-name" title={`Open ${name}`} onClick={() => openLayer(name)}>
+              {name}
+            </button>
+          ))}
+        </div>
+        <Picture
+          class="strip"
+          height={rowHeight * model.names.length}
+          draw={draw}
+          label={`${stripLabel(metric, found, shown)}${firesLabel(fires)}`}
+          onPointerMove={(event) => {
+            hover.value = find(event);
+          }}
+          onPointerLeave={() => {
+            hover.value = null;
+          }}
+          onClick={(event) => openAt(find(event), model)}
+        />
+        <div class="strip-now">
+          {model.names.map((name, row) => (
+            <span key={name}>{formatValue(metric.kind, valueAt(metric, found, row, shown))}</span>
+          ))}
+        </div>
       </div>
       <div class="strip-foot soft">
-        <span>step {formatStep(model.firstSteps[0]!)} – {formatStep(model.lastSteps.at(-1)!)}</span>
+        <span>
+          step {formatStep(model.firstSteps[0]!)} – {formatStep(model.lastSteps.at(-1)!)}
+        </span>
         <Legend metric={metric} scale={model.scale} />
         <span>{sourceNote(found)}</span>
         <span class="spring" />
-        <span class="readout">{hover.value ? fireWords(hover.value.fire) ?? readout(metric, found, hover.value) : hint(fires)}</span>
+        <span class="readout">
+          {hover.value ? (fireWords(hover.value.fire) ?? readout(metric, found, hover.value)) : hint(fires)}
+        </span>
       </div>
     </>
   );
@@ -66,7 +112,11 @@ export function useFires(model: StripModel): Fire[] {
 }
 
 /** Marks for a strip with rows of these names; findings of other rows and of the whole network have none. */
-export function firesOf(findings: readonly Finding[], names: readonly string[], parameters: readonly Pick<Parameter, 'name' | 'layer'>[]): Fire[] {
+export function firesOf(
+  findings: readonly Finding[],
+  names: readonly string[],
+  parameters: readonly Pick<Parameter, 'name' | 'layer'>[],
+): Fire[] {
   const layers = names.map((name) => layerOf(name, parameters));
   return findings.flatMap((one) => {
     const exact = names.indexOf(one.layer);
@@ -77,18 +127,28 @@ export function firesOf(findings: readonly Finding[], names: readonly string[], 
 
 function fireUnder(event: MouseEvent, fires: readonly Fire[], model: StripModel, rowHeight: number): string {
   const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
-  return fireAt({ fires, scale: model.steps, rowHeight }, box.width, event.clientX - box.left, event.clientY - box.top)?.key ?? '';
+  return (
+    fireAt({ fires, scale: model.steps, rowHeight }, box.width, event.clientX - box.left, event.clientY - box.top)
+      ?.key ?? ''
+  );
 }
 
 /** The readout over a mark: what fired there; undefined where there is none. */
 function fireWords(key: string): string | undefined {
   const finding = key ? findingOf(key) : undefined;
   if (!finding) return undefined;
-  return [`${MARK[severityOf(finding)]} ${titleOf(finding)} ${whenOf(finding, ruled.peek()?.record.step ?? 0)}`, measured(finding)].filter(Boolean).join(' · ');
+  return [
+    `${MARK[severityOf(finding)]} ${titleOf(finding)} ${whenOf(finding, ruled.peek()?.record.step ?? 0)}`,
+    measured(finding),
+  ]
+    .filter(Boolean)
+    .join(' · ');
 }
 
 function hint(fires: readonly Fire[]): string {
-  return fires.length ? 'marks: a rule fires · click a mark or a cell to open it' : 'point at a cell to read it; click to open the layer there';
+  return fires.length
+    ? 'marks: a rule fires · click a mark or a cell to open it'
+    : 'point at a cell to read it; click to open the layer there';
 }
 
 function firesLabel(fires: readonly Fire[]): string {
@@ -115,8 +175,13 @@ export function readout(metric: Metric, found: Series, { row, column }: Pick<Hov
 }
 
 function stripLabel(metric: Metric, found: Series, shown: number): string {
-  const values = found.names.map((name, row) => ({ name, value: valueAt(metric, found, row, shown) })).filter((one) => Number.isFinite(one.value));
+  const values = found.names
+    .map((name, row) => ({ name, value: valueAt(metric, found, row, shown) }))
+    .filter((one) => Number.isFinite(one.value));
   values.sort((a, b) => b.value - a.value);
-  const top = values.slice(0, 3).map((one) => `${one.name} ${formatValue(metric.kind, one.value)}`).join(', ');
+  const top = values
+    .slice(0, 3)
+    .map((one) => `${one.name} ${formatValue(metric.kind, one.value)}`)
+    .join(', ');
   return `${metric.label} of ${found.names.length} layers over ${stripValues(metric, found).length / found.names.length} steps. Highest at step ${shown}: ${top || 'none'}.`;
 }

@@ -11,12 +11,22 @@ export function lazily<P extends object>(what: string, load: () => Promise<Compo
   let asked: Promise<void> | undefined;
   const ask = (): void => {
     error.value = '';
-    asked = load().then((made) => { loaded.value = made; }, (reason: unknown) => { error.value = String(reason); });
+    asked = load().then(
+      (made) => {
+        loaded.value = made;
+      },
+      (reason: unknown) => {
+        error.value = String(reason);
+      },
+    );
   };
   return function Lazy(props: P) {
     const Component = loaded.value;
     if (Component) return <Component {...props} />;
-    if (!asked) queueMicrotask(() => { if (!asked) ask(); });
+    if (!asked)
+      queueMicrotask(() => {
+        if (!asked) ask();
+      });
     return error.value ? <Failed what={what} error={error.value} retry={ask} /> : <Skeleton height={480} />;
   };
 }

@@ -40,10 +40,14 @@ export function LineChart({ label, steps, lines, log, step, range }: ChartProps)
   const marked = useRef(step);
   marked.current = step;
   const colours = theme.value;
-  const ends = useMemo(() => range && [range[0], range[1]] as [number, number], [range?.[0], range?.[1]]);
+  const ends = useMemo(() => range && ([range[0], range[1]] as [number, number]), [range?.[0], range?.[1]]);
   useLayoutEffect(() => {
     const data = [steps.slice(), ...lines.map((line) => Array.from(line.values, (value) => plotted(value, log)))];
-    const made = new uPlot(options(lines, log, colours, place.current!.clientWidth || 400, marked, ends), data as uPlot.AlignedData, place.current!);
+    const made = new uPlot(
+      options(lines, log, colours, place.current!.clientWidth || 400, marked, ends),
+      data as uPlot.AlignedData,
+      place.current!,
+    );
     plot.current = made;
     showValues(made, steps, marked.current);
     return () => made.destroy();
@@ -66,12 +70,26 @@ function showValues(plot: uPlot, steps: readonly number[], step: number): void {
   plot.setLegend({ idx: Math.max(0, nearestIndex(steps, step)) });
 }
 
-function options(lines: readonly Line[], log: boolean, colours: Theme, width: number, marked: { current: number }, ends?: [number, number]): uPlot.Options {
-  const axis = { stroke: colours.soft, font: '11px Roboto, sans-serif', grid: { stroke: colours.line, width: 1 }, ticks: { stroke: colours.line, width: 1, size: 4 } };
+function options(
+  lines: readonly Line[],
+  log: boolean,
+  colours: Theme,
+  width: number,
+  marked: { current: number },
+  ends?: [number, number],
+): uPlot.Options {
+  const axis = {
+    stroke: colours.soft,
+    font: '11px Roboto, sans-serif',
+    grid: { stroke: colours.line, width: 1 },
+    ticks: { stroke: colours.line, width: 1, size: 4 },
+  };
   const say = (one: number): string => formatValue('log', log ? 10 ** one : one);
   const palette = [colours.lineA, colours.lineB, colours.soft, colours.ink];
   return {
-    width, height: 132, padding: [8, 8, 0, 0],
+    width,
+    height: 132,
+    padding: [8, 8, 0, 0],
     cursor: { points: { size: 5 }, drag: { x: false, y: false } },
     legend: { show: true },
     scales: { x: { time: false, ...(ends && ends[0] < ends[1] ? { range: ends } : {}) } },
@@ -82,8 +100,13 @@ function options(lines: readonly Line[], log: boolean, colours: Theme, width: nu
     series: [
       { label: 'step', value: (_, one) => (one === null ? '–' : formatStep(one)) },
       ...lines.map((line, i) => ({
-        label: line.name, stroke: palette[i % palette.length]!, width: 1.5, dash: DASHES[Math.floor(i / palette.length) % DASHES.length]!,
-        points: { show: false }, spanGaps: true, value: (_: uPlot, one: number | null) => (one === null ? '–' : say(one)),
+        label: line.name,
+        stroke: palette[i % palette.length]!,
+        width: 1.5,
+        dash: DASHES[Math.floor(i / palette.length) % DASHES.length]!,
+        points: { show: false },
+        spanGaps: true,
+        value: (_: uPlot, one: number | null) => (one === null ? '–' : say(one)),
       })),
     ],
     hooks: { draw: [(self) => drawMark(self, marked.current, colours)] },

@@ -7,7 +7,15 @@ import { ruleName, ruleSummary, STATES } from '../model/findings';
 import type { RuleState } from '../wire/schema_pb';
 
 /** `children`, and a "?" that gives the rule's definition on hover, and below on click or Enter. */
-export function Definition({ rule, rules, children }: { rule: string; rules: readonly RuleState[]; children?: ComponentChildren }) {
+export function Definition({
+  rule,
+  rules,
+  children,
+}: {
+  rule: string;
+  rules: readonly RuleState[];
+  children?: ComponentChildren;
+}) {
   const open = useSignal(false);
   const id = useId();
   const definition = rules.find((one) => one.rule === rule)?.definition;
@@ -16,9 +24,24 @@ export function Definition({ rule, rules, children }: { rule: string; rules: rea
   return (
     <>
       <span>{children} </span>
-      <button type="button" class="why" title={text} aria-label={`Definition of the rule ${ruleName(rule)}`} aria-expanded={open.value} aria-controls={open.value ? id : undefined}
-        onClick={() => { open.value = !open.value; }}>?</button>
-      {open.value && <p id={id} class="definition">{text}</p>}
+      <button
+        type="button"
+        class="why"
+        title={text}
+        aria-label={`Definition of the rule ${ruleName(rule)}`}
+        aria-expanded={open.value}
+        aria-controls={open.value ? id : undefined}
+        onClick={() => {
+          open.value = !open.value;
+        }}
+      >
+        ?
+      </button>
+      {open.value && (
+        <p id={id} class="definition">
+          {text}
+        </p>
+      )}
     </>
   );
 }
@@ -33,8 +56,18 @@ export function Rules({ rules }: { rules: readonly RuleState[] }) {
       <summary>Rules: {ruleSummary(rules)}</summary>
       <dl class="rule-list">
         {inOrder(rules).map((rule) => [
-          <dt key={rule.rule} title={rule.definition}><span aria-hidden="true">{SIGN[rule.state] ?? '–'}</span> {ruleName(rule.rule)}</dt>,
-          <dd>{rule.state !== 'watching' && <strong>{rule.state}{rule.reason && `: ${rule.reason}`}. </strong>}<span class="soft">{rule.definition}</span></dd>,
+          <dt key={rule.rule} title={rule.definition}>
+            <span aria-hidden="true">{SIGN[rule.state] ?? '–'}</span> {ruleName(rule.rule)}
+          </dt>,
+          <dd>
+            {rule.state !== 'watching' && (
+              <strong>
+                {rule.state}
+                {rule.reason && `: ${rule.reason}`}.{' '}
+              </strong>
+            )}
+            <span class="soft">{rule.definition}</span>
+          </dd>,
         ])}
       </dl>
     </details>

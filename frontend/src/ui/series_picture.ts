@@ -7,7 +7,13 @@ const CHANNELS = 6;
 const TALL = 96;
 const PAD = 4;
 
-export interface Lines { values: Float32Array; moments: number; channels: number; low: number; high: number }
+export interface Lines {
+  values: Float32Array;
+  moments: number;
+  channels: number;
+  low: number;
+  high: number;
+}
 
 const known = new WeakMap<Probe, { lines: Lines | null; pictures: Map<number, HTMLCanvasElement> }>();
 
@@ -22,7 +28,13 @@ export function linesOf({ kind, shape, values }: Pick<Probe, 'kind' | 'shape' | 
 }
 
 /** Where channel `c` of sample `n` runs in a picture of this size: [x, y] by moment. */
-export function pathOf({ values, moments, channels, low, high }: Lines, n: number, c: number, width: number, height: number): [number, number][] {
+export function pathOf(
+  { values, moments, channels, low, high }: Lines,
+  n: number,
+  c: number,
+  width: number,
+  height: number,
+): [number, number][] {
   return Array.from({ length: moments }, (_, t): [number, number] => {
     const share = (values[(n * moments + t) * channels + c]! - low) / (high - low);
     return [((t + 0.5) * width) / moments, height - PAD - share * (height - 2 * PAD)];
@@ -33,11 +45,11 @@ export function pathOf({ values, moments, channels, low, high }: Lines, n: numbe
 export function seriesPicture(probe: Probe | undefined, n: number): HTMLCanvasElement | null {
   if (probe?.kind !== 'series' || n < 0) return null;
   let found = known.get(probe);
-  if (!found) known.set(probe, found = { lines: linesOf(probe), pictures: new Map() });
+  if (!found) known.set(probe, (found = { lines: linesOf(probe), pictures: new Map() }));
   const { lines, pictures } = found;
   if (!lines) return null;
   let picture = pictures.get(n);
-  if (!picture) pictures.set(n, picture = draw(lines, n));
+  if (!picture) pictures.set(n, (picture = draw(lines, n)));
   return picture;
 }
 
@@ -54,7 +66,9 @@ function draw(lines: Lines, n: number): HTMLCanvasElement {
     const grey = Math.round((c * 150) / CHANNELS);
     context.strokeStyle = `rgb(${grey} ${grey} ${grey})`;
     context.beginPath();
-    pathOf(lines, n, c, canvas.width, canvas.height).forEach(([x, y]) => { if (Number.isFinite(y)) context.lineTo(x, y); });
+    pathOf(lines, n, c, canvas.width, canvas.height).forEach(([x, y]) => {
+      if (Number.isFinite(y)) context.lineTo(x, y);
+    });
     context.stroke();
   }
   return canvas;

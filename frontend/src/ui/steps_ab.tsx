@@ -10,10 +10,39 @@ export function CompareSteps() {
   const [a, b] = [stepA.value, stepB.value];
   return (
     <div class="ab">
-      <button type="button" class="ab-a" title="Take the step shown now as A (key A)" onClick={() => { stepA.value = step.value; }}>A {a === null ? 'set' : formatStep(a)}</button>
+      <button
+        type="button"
+        class="ab-a"
+        title="Take the step shown now as A (key A)"
+        onClick={() => {
+          stepA.value = step.value;
+        }}
+      >
+        A {a === null ? 'set' : formatStep(a)}
+      </button>
       <span aria-hidden="true">⇄</span>
-      <button type="button" class="ab-b" title="Take the step shown now as B (key B)" onClick={() => { stepB.value = step.value; }}>B {b === null ? 'set' : formatStep(b)}</button>
-      {(a !== null || b !== null) && <button type="button" class="link" onClick={() => { stepA.value = null; stepB.value = null; }}>clear</button>}
+      <button
+        type="button"
+        class="ab-b"
+        title="Take the step shown now as B (key B)"
+        onClick={() => {
+          stepB.value = step.value;
+        }}
+      >
+        B {b === null ? 'set' : formatStep(b)}
+      </button>
+      {(a !== null || b !== null) && (
+        <button
+          type="button"
+          class="link"
+          onClick={() => {
+            stepA.value = null;
+            stepB.value = null;
+          }}
+        >
+          clear
+        </button>
+      )}
     </div>
   );
 }
@@ -24,8 +53,19 @@ export function CompareTable({ name }: { name: string }) {
   return (
     <section aria-label="Statistics at two steps">
       <table>
-        <thead><tr><th scope="col">statistic</th>{a !== null && <th scope="col">A</th>}{b !== null && <th scope="col">B</th>}<th scope="col">step {formatStep(step.value)}</th></tr></thead>
-        <tbody>{metrics.map((metric) => <CompareRow key={metric.id} name={name} metric={metric} steps={[a, b, step.value]} />)}</tbody>
+        <thead>
+          <tr>
+            <th scope="col">statistic</th>
+            {a !== null && <th scope="col">A</th>}
+            {b !== null && <th scope="col">B</th>}
+            <th scope="col">step {formatStep(step.value)}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {metrics.map((metric) => (
+            <CompareRow key={metric.id} name={name} metric={metric} steps={[a, b, step.value]} />
+          ))}
+        </tbody>
       </table>
     </section>
   );
@@ -36,13 +76,24 @@ function CompareRow({ name, metric, steps }: { name: string; metric: Metric; ste
   const row = found?.names.indexOf(name) ?? -1;
   return (
     <tr>
-      <th scope="row" title={metric.meaning}>{metric.label}</th>
-      {steps.map((one, i) => one !== null && <td key={i}>{found && row >= 0 ? formatValue(metric.kind, valueAt(metric, found, row, at2(found.firstSteps, one))) : '–'}</td>)}
+      <th scope="row" title={metric.meaning}>
+        {metric.label}
+      </th>
+      {steps.map(
+        (one, i) =>
+          one !== null && (
+            <td key={i}>
+              {found && row >= 0
+                ? formatValue(metric.kind, valueAt(metric, found, row, at2(found.firstSteps, one)))
+                : '–'}
+            </td>
+          ),
+      )}
     </tr>
   );
 }
 
 /** The first logged step where nothing lies at or before the wanted one. */
 function at2(steps: readonly number[], wanted: number): number {
-  return wanted < (steps[0] ?? 0) ? steps[0]! : wanted === step.value ? at(steps) ?? wanted : wanted;
+  return wanted < (steps[0] ?? 0) ? steps[0]! : wanted === step.value ? (at(steps) ?? wanted) : wanted;
 }

@@ -11,8 +11,17 @@ export function MetricPicker() {
   return (
     <label class="picker">
       <span class="soft">metric</span>{' '}
-      <select value={chosenMetric.value} onChange={(event) => { chosenMetric.value = event.currentTarget.value; }}>
-        {METRICS.map((one) => <option key={one.id} value={one.id} title={one.meaning}>{one.label}</option>)}
+      <select
+        value={chosenMetric.value}
+        onChange={(event) => {
+          chosenMetric.value = event.currentTarget.value;
+        }}
+      >
+        {METRICS.map((one) => (
+          <option key={one.id} value={one.id} title={one.meaning}>
+            {one.label}
+          </option>
+        ))}
       </select>
     </label>
   );
@@ -20,7 +29,10 @@ export function MetricPicker() {
 
 export function Legend({ metric, scale }: { metric: Metric; scale: Scale }) {
   return (
-    <span class="legend" title={`${metric.meaning}${metric.kind === 'log' ? ' Logarithmic scale.' : ''} Grey: no value.`}>
+    <span
+      class="legend"
+      title={`${metric.meaning}${metric.kind === 'log' ? ' Logarithmic scale.' : ''} Grey: no value.`}
+    >
       {formatValue(metric.kind, scale.low)}
       <span class="legend-bar" style={{ background: gradient(scale.map) }} />
       {formatValue(metric.kind, scale.high)}
@@ -60,7 +72,10 @@ export function stripModel(metric: Metric, series: Series, spacing: ScaleKind): 
   const width = series.firstSteps.length;
   const fractions = values.map(scale.toFraction);
   return {
-    names: series.names, scale, firstSteps: series.firstSteps, lastSteps: series.lastSteps,
+    names: series.names,
+    scale,
+    firstSteps: series.firstSteps,
+    lastSteps: series.lastSteps,
     rows: series.names.map((_, i) => fractions.subarray(i * width, (i + 1) * width)),
     steps: stepScale(series.firstSteps[0] ?? 0, stripEnd(series.firstSteps), spacing),
   };
@@ -80,10 +95,24 @@ export function StripTable({ metric, series }: { metric: Metric; series: Series 
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={`${metric.label} as a table`}>
       <table>
-        <thead><tr><th scope="col">layer</th>{columns.map((c) => <th key={c} scope="col">{formatStep(series.firstSteps[c]!)}</th>)}</tr></thead>
+        <thead>
+          <tr>
+            <th scope="col">layer</th>
+            {columns.map((c) => (
+              <th key={c} scope="col">
+                {formatStep(series.firstSteps[c]!)}
+              </th>
+            ))}
+          </tr>
+        </thead>
         <tbody>
           {series.names.map((name, row) => (
-            <tr key={name}><th scope="row">{name}</th>{columns.map((c) => <td key={c}>{formatValue(metric.kind, values[row * width + c]!)}</td>)}</tr>
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              {columns.map((c) => (
+                <td key={c}>{formatValue(metric.kind, values[row * width + c]!)}</td>
+              ))}
+            </tr>
           ))}
         </tbody>
       </table>

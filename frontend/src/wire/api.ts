@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One function per route of `http_api.md`: typed answers in, sentences for errors out.
-import {
-  HistogramAnswer, SeriesAnswer, Source, UnitAnswer,
-} from './schema_pb';
+import { HistogramAnswer, SeriesAnswer, Source, UnitAnswer } from './schema_pb';
 import { decodeFrames, decodeMessage, float32, type Stamped } from './wire';
 
 export interface Run {
@@ -72,7 +70,10 @@ export interface Units extends Columns {
 
 /** A request that failed; the message is a sentence for people. */
 export class ApiError extends Error {
-  constructor(message: string, readonly status: number) {
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
     super(message);
   }
 }
@@ -117,8 +118,13 @@ export async function fetchRuns(): Promise<Runs> {
 type CompactTag = Omit<Tag, 'steps'> & { steps?: number[]; step_runs?: [number, number, number][] };
 
 export async function fetchCatalog(run: string): Promise<Catalog> {
-  const found = (await (await get('catalog', { run, compact: 1 })).json()) as Omit<Catalog, 'tags'> & { tags: CompactTag[] };
-  return { ...found, tags: found.tags.map(({ step_runs, ...tag }) => ({ ...tag, steps: tag.steps ?? stepsOf(step_runs ?? []) })) };
+  const found = (await (await get('catalog', { run, compact: 1 })).json()) as Omit<Catalog, 'tags'> & {
+    tags: CompactTag[];
+  };
+  return {
+    ...found,
+    tags: found.tags.map(({ step_runs, ...tag }) => ({ ...tag, steps: tag.steps ?? stepsOf(step_runs ?? []) })),
+  };
 }
 
 /** The steps of runs [first, stride, count]. */
@@ -136,12 +142,21 @@ export async function fetchRecords<T extends { version: number }>(
 export async function fetchSeries(run: string, signal: string, column: string, width: number): Promise<Series> {
   const answer = decodeMessage(SeriesAnswer, await bytes('series', { run, signal, column, width }));
   return {
-    ...columns(answer), names: answer.names, numSamples: answer.numSamples,
-    mean: float32(answer.mean), low: float32(answer.low), high: float32(answer.high),
+    ...columns(answer),
+    names: answer.names,
+    numSamples: answer.numSamples,
+    mean: float32(answer.mean),
+    low: float32(answer.low),
+    high: float32(answer.high),
   };
 }
 
-export async function fetchHistograms(run: string, signal: string, name: string, width: number): Promise<HistogramColumns> {
+export async function fetchHistograms(
+  run: string,
+  signal: string,
+  name: string,
+  width: number,
+): Promise<HistogramColumns> {
   const answer = decodeMessage(HistogramAnswer, await bytes('histograms', { run, signal, name, width }));
   const { minExponent, exponents, counts } = answer;
   return { ...columns(answer), numSamples: [], name: answer.name, minExponent, exponents, counts };
@@ -149,7 +164,13 @@ export async function fetchHistograms(run: string, signal: string, name: string,
 
 export async function fetchUnits(run: string, layer: string, width: number): Promise<Units> {
   const answer = decodeMessage(UnitAnswer, await bytes('units', { run, layer, width }));
-  return { ...columns(answer), numSamples: answer.numSamples, layer: answer.layer, units: answer.units, live: float32(answer.live) };
+  return {
+    ...columns(answer),
+    numSamples: answer.numSamples,
+    layer: answer.layer,
+    units: answer.units,
+    live: float32(answer.live),
+  };
 }
 
 function columns(answer: { firstSteps: number[]; lastSteps: number[]; kept: number; source: Source }) {

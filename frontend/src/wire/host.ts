@@ -37,10 +37,15 @@ function splitOnce(part: string): [string, string] {
 
 /** `hash` with our keys replaced by `values`; other plugins' keys stay. */
 export function formatHash(hash: string, values: Record<string, string>): string {
-  const parts = hash.replace(/^#/, '').split('&').filter((part) => part !== '');
+  const parts = hash
+    .replace(/^#/, '')
+    .split('&')
+    .filter((part) => part !== '');
   const tab = parts.length && !parts[0]!.includes('=') ? parts[0]! : PLUGIN;
   const others = parts.filter((part) => part !== tab && !part.startsWith(PREFIX));
-  const ours = Object.entries(values).map(([key, value]) => `${PREFIX}${encodeURIComponent(key)}=${encodeURIComponent(value)}`);
+  const ours = Object.entries(values).map(
+    ([key, value]) => `${PREFIX}${encodeURIComponent(key)}=${encodeURIComponent(value)}`,
+  );
   return `#${[tab, ...others, ...ours].join('&')}`;
 }
 

@@ -19,10 +19,18 @@ export class Resource<T> {
   private inFlight: Promise<void> | undefined;
 
   constructor(private readonly load: (last: T | undefined) => Promise<T>) {
-    this.own = signal<Loaded<T>>({ state: 'loading', value: undefined, error: '' }, {
-      watched: () => { this.watchers = true; queueMicrotask(() => void this.want()); },
-      unwatched: () => { this.watchers = false; },
-    });
+    this.own = signal<Loaded<T>>(
+      { state: 'loading', value: undefined, error: '' },
+      {
+        watched: () => {
+          this.watchers = true;
+          queueMicrotask(() => void this.want());
+        },
+        unwatched: () => {
+          this.watchers = false;
+        },
+      },
+    );
     this.loaded = this.own;
   }
 

@@ -3,7 +3,14 @@
 import { Attention, Attribution, Frames } from './schema_pb';
 
 export type {
-  Attention, Attribution, Cost, Finding, Layer, Notice, Parameter, Signal as CapturedSignal,
+  Attention,
+  Attribution,
+  Cost,
+  Finding,
+  Layer,
+  Notice,
+  Parameter,
+  Signal as CapturedSignal,
 } from './schema_pb';
 
 /** The newest schema that this tab understands. */

@@ -35,8 +35,11 @@ describe('the mass line', () => {
   const draw = (mass: number[]) => {
     const calls: [string, number, number][] = [];
     const context = {
-      fillRect: () => undefined, beginPath: () => undefined, stroke: () => undefined,
-      moveTo: (x: number, y: number) => calls.push(['move', x, y]), lineTo: (x: number, y: number) => calls.push(['line', x, y]),
+      fillRect: () => undefined,
+      beginPath: () => undefined,
+      stroke: () => undefined,
+      moveTo: (x: number, y: number) => calls.push(['move', x, y]),
+      lineTo: (x: number, y: number) => calls.push(['line', x, y]),
     } as unknown as CanvasRenderingContext2D;
     drawMass(context, { steps: [0, 10, 20, 30], mass, current: 3 }, { width: 100, height: 40 }, LIGHT);
     return calls;
@@ -57,11 +60,24 @@ describe('a film drawn again', () => {
     const cleared: number[] = [];
     let frames = 0;
     const nothing = (): undefined => undefined;
-    const context = { clearRect: (x: number) => cleared.push(x), strokeRect: () => { frames += 1; }, fillRect: nothing, drawImage: nothing } as unknown as CanvasRenderingContext2D;
+    const context = {
+      clearRect: (x: number) => cleared.push(x),
+      strokeRect: () => {
+        frames += 1;
+      },
+      fillRect: nothing,
+      drawImage: nothing,
+    } as unknown as CanvasRenderingContext2D;
     return { context, cleared, frames: () => frames };
   };
   const [a, b, c, d] = [heat(0), heat(1), heat(0.5), heat(0.2)];
-  const film = (maps: (typeof a)[], current: number) => ({ image: null, cellWidth: 64, cellHeight: 64, theme: LIGHT, cells: maps.map((one, i) => ({ heat: one, style, current: i === current })) });
+  const film = (maps: (typeof a)[], current: number) => ({
+    image: null,
+    cellWidth: 64,
+    cellHeight: 64,
+    theme: LIGHT,
+    cells: maps.map((one, i) => ({ heat: one, style, current: i === current })),
+  });
   const surface = { width: 300, height: 70, fresh: false };
 
   it('clears and draws only the cells that differ', () => {
@@ -81,7 +97,10 @@ describe('a film drawn again', () => {
     expect(cleared).toEqual([64 + GAP, 2 * (64 + GAP)]);
   });
 
-  it.each([['fresh', { ...surface, fresh: true }, LIGHT], ['theme', surface, { ...LIGHT }]] as const)('draws all of it on a %s surface', (_, where, theme) => {
+  it.each([
+    ['fresh', { ...surface, fresh: true }, LIGHT],
+    ['theme', surface, { ...LIGHT }],
+  ] as const)('draws all of it on a %s surface', (_, where, theme) => {
     const { context, cleared } = record();
     drawFilm(context, film([a!, b!, c!], 1), where, theme, film([a!, b!, c!], 1));
     expect(cleared).toHaveLength(3);

@@ -5,7 +5,11 @@ import { NOT_A_NUMBER } from '../../src/model/color';
 import { borders, heatPixels, resample, topTenth, type HeatStyle } from '../../src/draw/heatmap';
 
 const style: HeatStyle = { most: 2, signed: false, map: 'inferno', opacity: 0.7, smooth: true, contour: false };
-const grid = (rows: number, columns: number, values: number[]) => ({ rows, columns, values: Float32Array.from(values) });
+const grid = (rows: number, columns: number, values: number[]) => ({
+  rows,
+  columns,
+  values: Float32Array.from(values),
+});
 const alphas = (pixels: Uint8ClampedArray): number[] => Array.from(pixels).filter((_, i) => i % 4 === 3);
 
 describe('pixels', () => {
@@ -20,7 +24,9 @@ describe('pixels', () => {
   });
 
   it('of a signed map are transparent at 0 and strong at both ends', () => {
-    const [low, middle, high] = alphas(heatPixels(grid(1, 3, [-2, 0, 2]), { ...style, signed: true, map: 'rdbu' }, true)) as [number, number, number];
+    const [low, middle, high] = alphas(
+      heatPixels(grid(1, 3, [-2, 0, 2]), { ...style, signed: true, map: 'rdbu' }, true),
+    ) as [number, number, number];
     expect(low).toBe(high);
     expect(middle).toBeLessThan(2);
   });
@@ -56,7 +62,11 @@ it('the strongest tenth of a flat map is nothing', () => {
 });
 
 it('64 maps of 14 × 14 take little script', () => {
-  const map = grid(14, 14, Array.from({ length: 196 }, (_, i) => i / 98));
+  const map = grid(
+    14,
+    14,
+    Array.from({ length: 196 }, (_, i) => i / 98),
+  );
   heatPixels(resample(map, 56, 56), style, true);
   const begin = performance.now();
   for (let i = 0; i < 64; i++) heatPixels(resample(map, 56, 56), style, true);
@@ -64,15 +74,29 @@ it('64 maps of 14 × 14 take little script', () => {
 });
 
 describe('borders', () => {
-  const around = (mask: number[][]) => borders(mask.length, mask[0]!.length, (r, c) => mask[r]![c] === 1).map(String).sort();
+  const around = (mask: number[][]) =>
+    borders(mask.length, mask[0]!.length, (r, c) => mask[r]![c] === 1)
+      .map(String)
+      .sort();
 
   it('run around a cell, along the edge of the picture too', () => {
-    expect(around([[1, 0], [0, 0]])).toEqual(['0,0,0,1', '0,0,1,0', '0,1,1,1', '1,0,1,1']);
+    expect(
+      around([
+        [1, 0],
+        [0, 0],
+      ]),
+    ).toEqual(['0,0,0,1', '0,0,1,0', '0,1,1,1', '1,0,1,1']);
   });
 
   it('do not run between two cells inside, and run around a hole', () => {
     expect(around([[1, 1]])).not.toContain('1,0,1,1');
-    expect(around([[1, 1, 1], [1, 0, 1], [1, 1, 1]])).toHaveLength(12 + 4);
+    expect(
+      around([
+        [1, 1, 1],
+        [1, 0, 1],
+        [1, 1, 1],
+      ]),
+    ).toHaveLength(12 + 4);
     expect(around([[0, 0]])).toEqual([]);
   });
 });

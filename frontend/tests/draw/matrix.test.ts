@@ -28,7 +28,10 @@ it('a place is a cell, and outside is none', () => {
 
 describe('heads', () => {
   const series = {
-    names: ['a#0', 'a#1', 'b#x#0'], firstSteps: [0, 10], lastSteps: [0, 10], mean: Float32Array.from([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]),
+    names: ['a#0', 'a#1', 'b#x#0'],
+    firstSteps: [0, 10],
+    lastSteps: [0, 10],
+    mean: Float32Array.from([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]),
   } as unknown as Series;
 
   it('are grouped by layer at the nearest step before', () => {
@@ -41,7 +44,9 @@ describe('heads', () => {
   it('have names that may hold the separator', () => expect(parseHead('b#x#0')).toEqual({ layer: 'b#x', head: 0 }));
 
   it('at the ends are told in words', () => {
-    expect(headFinding([{ layer: 'a', entropy: [0.99, 0.5, 0.01] }])).toBe('1 of 3 heads attend to all keys alike; 1 of 3 attend to a single key.');
+    expect(headFinding([{ layer: 'a', entropy: [0.99, 0.5, 0.01] }])).toBe(
+      '1 of 3 heads attend to all keys alike; 1 of 3 attend to a single key.',
+    );
     expect(spreadWord(NaN)).toBe('not a number');
   });
 });

@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Colours must not lie: zero is the map's beginning, lightness rises, NaN is none of the map's colours.
 import { describe, expect, it } from 'vitest';
-import { inkOn, luminance, mapSigned, mapUnsigned, NOT_A_NUMBER, signedIndex, table, unsignedIndex, UNSIGNED_MAPS, type Rgb } from '../../src/model/color';
+import {
+  inkOn,
+  luminance,
+  mapSigned,
+  mapUnsigned,
+  NOT_A_NUMBER,
+  signedIndex,
+  table,
+  unsignedIndex,
+  UNSIGNED_MAPS,
+  type Rgb,
+} from '../../src/model/color';
 
-const at = (name: Parameters<typeof table>[0], i: number): Rgb => [...table(name).slice(i * 3, i * 3 + 3)] as unknown as Rgb;
+const at = (name: Parameters<typeof table>[0], i: number): Rgb =>
+  [...table(name).slice(i * 3, i * 3 + 3)] as unknown as Rgb;
 
 describe('unsigned maps', () => {
   it.each(['inferno', 'viridis', 'cividis', 'magma'] as const)('%s gets lighter all the way', (name) => {

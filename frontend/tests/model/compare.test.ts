@@ -2,7 +2,19 @@
 // What two sides have in common, on which scale they are drawn, and what is said where they cannot be compared.
 import { describe, expect, it } from 'vitest';
 import type { Tag } from '../../src/wire/api';
-import { agreement, commonScale, commonTags, difference, mapState, sameProbe, sampleCountOf, shareOfTotal, sideMap, whyNoAgreement, type Side } from '../../src/model/compare';
+import {
+  agreement,
+  commonScale,
+  commonTags,
+  difference,
+  mapState,
+  sameProbe,
+  sampleCountOf,
+  shareOfTotal,
+  sideMap,
+  whyNoAgreement,
+  type Side,
+} from '../../src/model/compare';
 import { Attribution, Probe } from '../../src/wire/schema_pb';
 import { recordOf } from '../records';
 
@@ -10,18 +22,57 @@ const [ONE, HALF] = [0x3c00, 0x3800];
 
 function side(letter: string, steps: number[], scale: number, more: Partial<Attribution> = {}): Side {
   const heat = new Uint8Array(Uint16Array.from([ONE, 0, 0, HALF]).buffer);
-  const frames = steps.map((step) => ({ step, wallTime: step, record: recordOf(Attribution, {
-    version: 1, method: 'grad_cam', layer: 'c', shape: [1, 2, 2], heat, scale: [scale], targets: [1], scores: [0.9], probe: 'p', ...more,
-  }) }));
-  return { letter, run: letter, name: letter, colour: '', frames, index: steps.length - 1, wanted: 0, probe: recordOf(Probe, { hash: 'q' }) };
+  const frames = steps.map((step) => ({
+    step,
+    wallTime: step,
+    record: recordOf(Attribution, {
+      version: 1,
+      method: 'grad_cam',
+      layer: 'c',
+      shape: [1, 2, 2],
+      heat,
+      scale: [scale],
+      targets: [1],
+      scores: [0.9],
+      probe: 'p',
+      ...more,
+    }),
+  }));
+  return {
+    letter,
+    run: letter,
+    name: letter,
+    colour: '',
+    frames,
+    index: steps.length - 1,
+    wanted: 0,
+    probe: recordOf(Probe, { hash: 'q' }),
+  };
 }
 
-const grid = (values: number[], columns = values.length) => ({ rows: values.length / columns, columns, values: Float32Array.from(values) });
-const tag = (name: string): Tag => ({ tag: name, kind: 'Attribution', method: name, layer: '', signal: '', steps: [], wall_times: [] });
+const grid = (values: number[], columns = values.length) => ({
+  rows: values.length / columns,
+  columns,
+  values: Float32Array.from(values),
+});
+const tag = (name: string): Tag => ({
+  tag: name,
+  kind: 'Attribution',
+  method: name,
+  layer: '',
+  signal: '',
+  steps: [],
+  wall_times: [],
+});
 
 it('offers what all of them hold', () => {
   const names = (lists: string[][]) => commonTags(lists.map((list) => list.map(tag))).map((one) => one.tag);
-  expect(names([['a', 'b', 'c'], ['c', 'a']])).toEqual(['a', 'c']);
+  expect(
+    names([
+      ['a', 'b', 'c'],
+      ['c', 'a'],
+    ]),
+  ).toEqual(['a', 'c']);
   expect(names([['a'], []])).toEqual([]);
   expect(names([])).toEqual([]);
 });
@@ -51,7 +102,14 @@ it('agreement does not depend on the scale', () => {
 });
 
 it('says what a flat map is', () => {
-  expect([[0, 0], [2, 2], [1, NaN], [1, 2]].map((values) => mapState(grid(values)))).toEqual(['empty', 'constant', 'not a number', '']);
+  expect(
+    [
+      [0, 0],
+      [2, 2],
+      [1, NaN],
+      [1, 2],
+    ].map((values) => mapState(grid(values))),
+  ).toEqual(['empty', 'constant', 'not a number', '']);
   expect(whyNoAgreement(grid([2, 2]), grid([1, 2]))).toBe('a map is constant');
 });
 
@@ -62,4 +120,5 @@ it('knows whether the inputs are the same', () => {
   expect(sameProbe([{ ...side('A', [0], 1, { probe: '' }), probe: undefined }, side('B', [0], 1)])).toBeUndefined();
 });
 
-it('compares the samples that all sides have', () => expect(sampleCountOf([side('A', [0], 1, { shape: [3, 2, 2] }), side('B', [0], 1)])).toBe(1));
+it('compares the samples that all sides have', () =>
+  expect(sampleCountOf([side('A', [0], 1, { shape: [3, 2, 2] }), side('B', [0], 1)])).toBe(1));

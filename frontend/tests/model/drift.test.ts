@@ -7,18 +7,28 @@ import { mapRanks, rankCorrelation, strongest, topOverlap } from '../../src/mode
 import goldenText from '../golden/drift.json?raw';
 
 type Table = (number | null)[][];
-const golden = JSON.parse(goldenText) as Record<string, Table> & { maps: (number | null)[][][]; jumps: boolean[][]; settled: number[] };
+const golden = JSON.parse(goldenText) as Record<string, Table> & {
+  maps: (number | null)[][][];
+  jumps: boolean[][];
+  settled: number[];
+};
 
 /** Sample `n` of a table [T n]; null is NaN. */
 const column = (table: Table, n: number): number[] => table.map((row) => row[n] ?? NaN);
 
 function same(found: readonly number[], expected: readonly number[]): void {
   expect(found.length).toBe(expected.length);
-  found.forEach((value, i) => (Number.isNaN(expected[i]!) ? expect(value).toBeNaN() : expect(value).toBeCloseTo(expected[i]!, 8)));
+  found.forEach((value, i) =>
+    Number.isNaN(expected[i]!) ? expect(value).toBeNaN() : expect(value).toBeCloseTo(expected[i]!, 8),
+  );
 }
 
 describe.each([0, 1])('drift of sample %i', (n) => {
-  const maps = golden.maps.map((frame) => ({ rows: 4, columns: 5, values: Float32Array.from(frame[n]!, (value) => value ?? NaN) }));
+  const maps = golden.maps.map((frame) => ({
+    rows: 4,
+    columns: 5,
+    values: Float32Array.from(frame[n]!, (value) => value ?? NaN),
+  }));
   const drift = driftOf(maps);
   for (const name of ['rankToPrevious', 'rankToLast', 'overlapToPrevious', 'overlapToLast'] as const) {
     it(`has Python’s ${name}`, () => same(drift[name], column(golden[name]!, n)));
@@ -56,15 +66,25 @@ test('settled: not yet, never, always', () => {
 });
 
 test('total drift is the mean fall, −1 where nothing is known', () => {
-  expect(totalDrift({ rankToPrevious: [NaN, 0.5, 1], rankToLast: [], overlapToPrevious: [], overlapToLast: [] })).toBeCloseTo(0.25);
+  expect(
+    totalDrift({ rankToPrevious: [NaN, 0.5, 1], rankToLast: [], overlapToPrevious: [], overlapToLast: [] }),
+  ).toBeCloseTo(0.25);
   expect(totalDrift({ rankToPrevious: [NaN], rankToLast: [], overlapToPrevious: [], overlapToLast: [] })).toBe(-1);
 });
 
 describe('quick ways are the plain ones', () => {
   // xorshift: the same numbers every time
   let state = 12345;
-  const random = (): number => { state ^= state << 13; state ^= state >>> 17; state ^= state << 5; return (state >>> 0) / 2 ** 32; };
-  const values = (count: number): Float32Array => Float32Array.from({ length: count }, () => (random() < 0.2 ? 0 : random() < 0.1 ? -0 : (random() - 0.4) * 10 ** (random() * 8 - 4)));
+  const random = (): number => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+  const values = (count: number): Float32Array =>
+    Float32Array.from({ length: count }, () =>
+      random() < 0.2 ? 0 : random() < 0.1 ? -0 : (random() - 0.4) * 10 ** (random() * 8 - 4),
+    );
 
   it('ranks of float32 values are those of the same numbers sorted with a function', () => {
     for (let i = 0; i < 30; i++) {
@@ -76,6 +96,9 @@ describe('quick ways are the plain ones', () => {
   it.each([10, 2048, 2049, 40_000])('the percentile of %i values is that of the sorted ones', (count) => {
     const map = values(count);
     const sorted = Array.from(map, Math.abs).sort((a, b) => a - b);
-    for (const share of [0, 0.5, 0.99, 1]) expect(percentile([{ rows: 1, columns: count, values: map }], share)).toBe(sorted[Math.min(count - 1, Math.floor(share * count))]);
+    for (const share of [0, 0.5, 0.99, 1])
+      expect(percentile([{ rows: 1, columns: count, values: map }], share)).toBe(
+        sorted[Math.min(count - 1, Math.floor(share * count))],
+      );
   });
 });

@@ -30,8 +30,17 @@ test('a healthy run is said to be healthy, and only as far as was measured', () 
 test('an explosion and NaN are errors and come before a dying layer', () => {
   const dead = seriesOf({ a: [0, 0, 0.6, 0.6] }, STEPS);
   const gradients = seriesOf({ a: [1, 1, 1e6, 1e6] }, STEPS);
-  const health = healthOf({ dead, gradients, nonFiniteActivations: null, nonFiniteGradients: seriesOf({ a: [0, 0, 0, 3] }, STEPS) });
-  expect(health.remarks.map((one) => [one.severity, one.step])).toEqual([['error', 200], ['error', 300], ['warning', 200]]);
+  const health = healthOf({
+    dead,
+    gradients,
+    nonFiniteActivations: null,
+    nonFiniteGradients: seriesOf({ a: [0, 0, 0, 3] }, STEPS),
+  });
+  expect(health.remarks.map((one) => [one.severity, one.step])).toEqual([
+    ['error', 200],
+    ['error', 300],
+    ['warning', 200],
+  ]);
 });
 
 test('values for people', () => {
@@ -68,18 +77,33 @@ test('layers by name, in the model’s order or the highest first; no value come
 
 test('A and B name the step asked for where a ridge holds several', () => {
   const columns = { firstSteps: [0, 100], lastSteps: [90, 190] };
-  expect(marksOf(columns, 150, 250, 0)).toEqual([{ step: 100, name: 'A', shown: 150 }, { step: 0, name: '', shown: 0 }]);
+  expect(marksOf(columns, 150, 250, 0)).toEqual([
+    { step: 100, name: 'A', shown: 150 },
+    { step: 0, name: '', shown: 0 },
+  ]);
 });
 
-const status = { costs: [{ name: 'x', seconds: 1.9, runs: 3, skipped: 12 }], trainingSeconds: 100, maxOverhead: 0.05, nextExplainStep: 500, nextLogStep: 50 } as never;
+const status = {
+  costs: [{ name: 'x', seconds: 1.9, runs: 3, skipped: 12 }],
+  trainingSeconds: 100,
+  maxOverhead: 0.05,
+  nextExplainStep: 500,
+  nextLogStep: 50,
+} as never;
 
 test('what recording cost, and what it put off', () => {
-  expect(costSentence(status)).toBe('Recording took 1.9\u202f% of training, budget 5\u202f%; 12 snapshots put off to keep it.');
+  expect(costSentence(status)).toBe(
+    'Recording took 1.9\u202f% of training, budget 5\u202f%; 12 snapshots put off to keep it.',
+  );
 });
 
 test('why a signal is missing, what to do, and when it is due', () => {
-  expect(signalSentence({ name: 'attention', state: 'off', reason: 'no attention layer', remedy: 'none needed' }, status)).toBe('not captured: no attention layer — none needed');
-  expect(signalSentence({ name: 'explanations', state: 'waiting', reason: '', remedy: '' }, status)).toBe('first snapshot due at step 500');
+  expect(
+    signalSentence({ name: 'attention', state: 'off', reason: 'no attention layer', remedy: 'none needed' }, status),
+  ).toBe('not captured: no attention layer — none needed');
+  expect(signalSentence({ name: 'explanations', state: 'waiting', reason: '', remedy: '' }, status)).toBe(
+    'first snapshot due at step 500',
+  );
 });
 
 test('ages in words', () => {

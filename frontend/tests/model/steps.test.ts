@@ -22,7 +22,12 @@ test('keys move along logged steps and stop at the ends', () => {
 });
 
 test('the union is ascending by value, not by text', () => {
-  expect(union([[2, 10], [9, 10, 100]])).toEqual([2, 9, 10, 100]);
+  expect(
+    union([
+      [2, 10],
+      [9, 10, 100],
+    ]),
+  ).toEqual([2, 9, 10, 100]);
 });
 
 test('linear and logarithmic spacing go there and back', () => {

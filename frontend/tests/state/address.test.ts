@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, expect, test } from 'vitest';
 import { formatHash, parseHash, readState, writeState } from '../../src/wire/host';
-import { addressValues, filterText, readAddress, view, wantedStep, chosenRun, scaleMode } from '../../src/state/selection';
+import {
+  addressValues,
+  filterText,
+  readAddress,
+  view,
+  wantedStep,
+  chosenRun,
+  scaleMode,
+} from '../../src/state/selection';
 
-beforeEach(() => { window.location.hash = ''; readAddress(); });
+beforeEach(() => {
+  window.location.hash = '';
+  readAddress();
+});
 
 test('values with every awkward character survive the address', () => {
   const values = { run: 'a/b=c&d #ü%', view: 'layers' };
@@ -32,7 +43,12 @@ test('choices go to the address and come back; defaults are left out', () => {
   expect(readState()).toEqual(values);
   [view.value, wantedStep.value, chosenRun.value, filterText.value] = ['overview', null, '', ''];
   readAddress();
-  expect([view.value, wantedStep.value, chosenRun.value, filterText.value]).toEqual(['layers', 1200, 'a/xai', 'conv 3']);
+  expect([view.value, wantedStep.value, chosenRun.value, filterText.value]).toEqual([
+    'layers',
+    1200,
+    'a/xai',
+    'conv 3',
+  ]);
 });
 
 test('nonsense in the address is the default', () => {

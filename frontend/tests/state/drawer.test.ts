@@ -19,7 +19,8 @@ import { recordOf } from '../records';
 const STEPS = Array.from({ length: 41 }, (_, i) => i * 10);
 const layers = ['conv1', 'relu1', 'conv2', 'relu2', 'conv3'].map((name) => recordOf(Layer, { name }));
 const parameters = ['conv1', 'conv2', 'conv3'].flatMap((layer) => [
-  recordOf(Parameter, { name: `${layer}.weight`, layer, shape: [4, 4] }), recordOf(Parameter, { name: `${layer}.bias`, layer, shape: [4] }),
+  recordOf(Parameter, { name: `${layer}.weight`, layer, shape: [4, 4] }),
+  recordOf(Parameter, { name: `${layer}.bias`, layer, shape: [4] }),
 ]);
 
 describe('the steps of an onset', () => {
@@ -42,7 +43,12 @@ describe('the steps of an onset', () => {
   });
 
   it('lines reach both edges of the window', () => {
-    const { steps, lines } = linesOf(seriesOf({ a: [1, 2, 3, 4, 5], b: [0, 0, 0, 0, 0] }, [0, 10, 20, 30, 40]), (name) => name === 'a', 15, 25);
+    const { steps, lines } = linesOf(
+      seriesOf({ a: [1, 2, 3, 4, 5], b: [0, 0, 0, 0, 0] }, [0, 10, 20, 30, 40]),
+      (name) => name === 'a',
+      15,
+      25,
+    );
     expect(steps).toEqual([10, 20, 30]);
     expect(lines.map((line) => Array.from(line.values))).toEqual([[2, 3, 4]]);
     expect(spread(lines)).toBe(2);
@@ -70,11 +76,15 @@ describe('what belongs to a layer', () => {
 });
 
 describe('marks on the strip', () => {
-  const at = (layer: string, firstStep: number): Finding => recordOf(Finding, { rule: 'r', layer, firstStep, severity: 'error' });
+  const at = (layer: string, firstStep: number): Finding =>
+    recordOf(Finding, { rule: 'r', layer, firstStep, severity: 'error' });
 
   it('stand on the row of the layer, or of the parameter where rows are parameters; the whole network has none', () => {
     const found = [at('relu2', 200), at('conv2.bias', 100), at('', 5), at('gone', 5)];
-    expect(firesOf(found, ['conv1', 'conv2', 'relu2'], parameters).map((one) => [one.key, one.row])).toEqual([['r@relu2', 2], ['r@conv2.bias', 1]]);
+    expect(firesOf(found, ['conv1', 'conv2', 'relu2'], parameters).map((one) => [one.key, one.row])).toEqual([
+      ['r@relu2', 2],
+      ['r@conv2.bias', 1],
+    ]);
     expect(firesOf([at('conv2.bias', 1)], ['conv2.weight', 'conv2.bias'], parameters)[0]!.row).toBe(1);
   });
 
@@ -91,8 +101,22 @@ describe('marks on the strip', () => {
 
 describe('deaths of units', () => {
   // Four units at steps 0, 10, 20, 30: never alive, dies at 20, revives at 20 and dies at 30, alive.
-  const live = [[0, 1, 0, 1], [0, 1, 0, 1], [0, 0, 0.5, 1], [0, 0, 0, 1]].flat();
-  const units: Units = { layer: 'l', units: 4, live: Float32Array.from(live), firstSteps: [0, 10, 20, 30], lastSteps: [0, 10, 20, 30], kept: 4, source: 'probe', numSamples: [8, 8, 8, 8] };
+  const live = [
+    [0, 1, 0, 1],
+    [0, 1, 0, 1],
+    [0, 0, 0.5, 1],
+    [0, 0, 0, 1],
+  ].flat();
+  const units: Units = {
+    layer: 'l',
+    units: 4,
+    live: Float32Array.from(live),
+    firstSteps: [0, 10, 20, 30],
+    lastSteps: [0, 10, 20, 30],
+    kept: 4,
+    source: 'probe',
+    numSamples: [8, 8, 8, 8],
+  };
 
   it('are the first column since which a unit is never active', () => {
     expect([...deathColumns(units, 3)]).toEqual([0, 2, 3, ALIVE]);
@@ -109,8 +133,12 @@ describe('deaths of units', () => {
     expect(deathWords(units, 2)).toBe('died between steps 10 and 20');
     expect(deathWords(units, 0)).toContain('since the first logged step');
     expect(deathWords(units, ALIVE)).toBe('alive');
-    expect(deathSentence(units, 3, [0, 2, 2, 2])).toBe('4 of 4 units dead at step 30; most died between steps 10 and 20');
-    expect(deathSentence(units, 3, [ALIVE, 2, 2, ALIVE])).toBe('2 of 4 units dead at step 30; all died between steps 10 and 20');
+    expect(deathSentence(units, 3, [0, 2, 2, 2])).toBe(
+      '4 of 4 units dead at step 30; most died between steps 10 and 20',
+    );
+    expect(deathSentence(units, 3, [ALIVE, 2, 2, ALIVE])).toBe(
+      '2 of 4 units dead at step 30; all died between steps 10 and 20',
+    );
     expect(deathSentence(units, 3, [0, 0, ALIVE, ALIVE])).toBe('2 of 4 units dead at step 30; all never seen alive');
     expect(deathSentence(units, 3, [ALIVE, ALIVE, ALIVE, ALIVE])).toBe('0 of 4 units dead at step 30');
   });
@@ -124,9 +152,18 @@ describe('deaths of units', () => {
     expect(deadCounts([0, 2, 3, ALIVE], 4)).toEqual([1, 1, 2, 3]);
     expect(byDeath([3, ALIVE, 0, 3])).toEqual([2, 0, 3, 1]);
     const { context, calls } = recordingContext();
-    drawDeaths(context, { dead: [0, 1, 2, 4], units: 4, firstSteps: units.firstSteps, scale: stepScale(0, 40, 'linear'), marks: [] }, { width: 40, height: 54 }, LIGHT);
+    drawDeaths(
+      context,
+      { dead: [0, 1, 2, 4], units: 4, firstSteps: units.firstSteps, scale: stepScale(0, 40, 'linear'), marks: [] },
+      { width: 40, height: 54 },
+      LIGHT,
+    );
     const bars = calls.filter((one) => one.name === 'fillRect' && one.fill === LIGHT.error).map((one) => one.args);
-    expect(bars).toEqual([[10, 30, 10, 10], [20, 20, 10, 20], [30, 0, 10, 40]]);
+    expect(bars).toEqual([
+      [10, 30, 10, 10],
+      [20, 20, 10, 20],
+      [30, 0, 10, 40],
+    ]);
   });
 
   it('a unit is found under the pointer', () => {

@@ -16,20 +16,55 @@ const stops: (() => void)[] = [];
 
 function answer(url: URL): Response {
   asked.push(url.pathname.slice(1) + url.search);
-  if (url.pathname === '/runs') return Response.json({ schema_version: 1, logdir: 'd', runs: [{ run: 'new/xai', name: 'new', updated: snapshots.length }, { run: 'old/xai', name: 'old' }] });
+  if (url.pathname === '/runs')
+    return Response.json({
+      schema_version: 1,
+      logdir: 'd',
+      runs: [
+        { run: 'new/xai', name: 'new', updated: snapshots.length },
+        { run: 'old/xai', name: 'old' },
+      ],
+    });
   if (url.pathname === '/catalog') {
-    return Response.json({ run: 'new/xai', name: 'new', problems: [], tags: [
-      { tag: TAG, kind: 'Attribution', method: 'grad_cam', layer: 'conv1', signal: '', steps: snapshots, wall_times: snapshots },
-      { tag: 'stats/activation', kind: 'LayerStats', method: '', layer: '', signal: 'activation', steps: [0, 1, 2], wall_times: [0, 1, 2] },
-    ] });
+    return Response.json({
+      run: 'new/xai',
+      name: 'new',
+      problems: [],
+      tags: [
+        {
+          tag: TAG,
+          kind: 'Attribution',
+          method: 'grad_cam',
+          layer: 'conv1',
+          signal: '',
+          steps: snapshots,
+          wall_times: snapshots,
+        },
+        {
+          tag: 'stats/activation',
+          kind: 'LayerStats',
+          method: '',
+          layer: '',
+          signal: 'activation',
+          steps: [0, 1, 2],
+          wall_times: [0, 1, 2],
+        },
+      ],
+    });
   }
   const [begin, end] = [Number(url.searchParams.get('begin')), Number(url.searchParams.get('end'))];
-  const found = snapshots.filter((one) => begin <= one && one <= end).map((one) => ({ step: one, wallTime: one, record: attribution() }));
+  const found = snapshots
+    .filter((one) => begin <= one && one <= end)
+    .map((one) => ({ step: one, wallTime: one, record: attribution() }));
   return new Response(frames(found).slice().buffer);
 }
 
 async function open(): Promise<void> {
-  stops.push(effect(() => { void [store.run.value, store.viewSteps.value, store.step.value]; }));
+  stops.push(
+    effect(() => {
+      void [store.run.value, store.viewSteps.value, store.step.value];
+    }),
+  );
   await vi.waitFor(() => expect(store.viewSteps.value.length).toBeGreaterThan(0));
 }
 
@@ -38,10 +73,17 @@ beforeEach(async () => {
   vi.stubGlobal('fetch', async (url: URL) => answer(url));
   vi.resetModules();
   (await import('../../src/wire/api')).setHome('http://host/index.js');
-  [clock, chosen, store] = [await import('../../src/state/clock'), await import('../../src/state/selection'), await import('../../src/state/store')];
+  [clock, chosen, store] = [
+    await import('../../src/state/clock'),
+    await import('../../src/state/selection'),
+    await import('../../src/state/store'),
+  ];
 });
 
-afterEach(() => { stops.splice(0).forEach((stop) => stop()); vi.unstubAllGlobals(); });
+afterEach(() => {
+  stops.splice(0).forEach((stop) => stop());
+  vi.unstubAllGlobals();
+});
 
 test('the newest run is shown until one is chosen, by either of its names', async () => {
   await open();
@@ -55,7 +97,9 @@ test('all frames of a tag are loaded once, and moving asks for nothing', async (
   const found = await store.loadAttributions('new/xai', TAG).want();
   expect(found?.map((one) => one.step)).toEqual([0, 100, 200]);
   const before = asked.length;
-  clock.goTo(100); clock.moveBy(1); clock.moveBy(-1);
+  clock.goTo(100);
+  clock.moveBy(1);
+  clock.moveBy(-1);
   await store.loadAttributions('new/xai', TAG).want();
   expect(asked.length).toBe(before);
 });
@@ -69,7 +113,11 @@ test('more than 256 frames come in pages', async () => {
 
 test('new data asks only for the new frames, and moves the step only while following', async () => {
   await open();
-  stops.push(effect(() => { void [store.runs.loaded.value, store.loadAttributions('new/xai', TAG).loaded.value]; }));
+  stops.push(
+    effect(() => {
+      void [store.runs.loaded.value, store.loadAttributions('new/xai', TAG).loaded.value];
+    }),
+  );
   await store.loadAttributions('new/xai', TAG).want();
   expect([store.following.value, store.step.value]).toEqual([true, 200]);
   clock.goTo(100);
@@ -97,10 +145,17 @@ test('arrow keys visit explanations in Explanations, every logged step elsewhere
 
 test('a failed reload keeps the last value beside the error, and the button tries again', async () => {
   let fails = false;
-  const resource = new Resource(async () => { if (fails) throw new Error('no answer'); return 'good'; });
+  const resource = new Resource(async () => {
+    if (fails) throw new Error('no answer');
+    return 'good';
+  });
   await resource.want();
   fails = true;
-  stops.push(effect(() => { void resource.loaded.value; }));
+  stops.push(
+    effect(() => {
+      void resource.loaded.value;
+    }),
+  );
   await Promise.resolve();
   await resource.refresh();
   expect(resource.loaded.value).toEqual({ state: 'error', value: 'good', error: 'no answer' });

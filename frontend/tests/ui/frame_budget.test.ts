@@ -4,7 +4,11 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { inPieces, later, soon } from '../../src/ui/frame_budget';
 
 let frames: FrameRequestCallback[] = [];
-const nextFrame = (): void => { const due = frames; frames = []; due.forEach((one) => one(0)); };
+const nextFrame = (): void => {
+  const due = frames;
+  frames = [];
+  due.forEach((one) => one(0));
+};
 
 beforeEach(() => {
   frames = [];
@@ -27,7 +31,13 @@ it('a frame whose time is used up leaves the rest to the next', () => {
   const done: number[] = [];
   let now = 0;
   vi.spyOn(performance, 'now').mockImplementation(() => now);
-  soon([1, 2, 3].map((i) => () => { done.push(i); now += 10; }), () => done.push(0));
+  soon(
+    [1, 2, 3].map((i) => () => {
+      done.push(i);
+      now += 10;
+    }),
+    () => done.push(0),
+  );
   nextFrame();
   expect(done).toEqual([1]);
   nextFrame();
@@ -57,8 +67,17 @@ it('who follows late keeps its place and does only the newest, as many in a fram
   let now = 0;
   vi.spyOn(performance, 'now').mockImplementation(() => now);
   const owners = Array.from({ length: 12 }, () => ({}));
-  const ask = (word: string): void => owners.forEach((owner, i) => later(owner, () => { done.push(`${word} ${i}`); now += 1; }));
-  const frame = async (): Promise<void> => { nextFrame(); for (let i = 0; i < 50; i++) await Promise.resolve(); };
+  const ask = (word: string): void =>
+    owners.forEach((owner, i) =>
+      later(owner, () => {
+        done.push(`${word} ${i}`);
+        now += 1;
+      }),
+    );
+  const frame = async (): Promise<void> => {
+    nextFrame();
+    for (let i = 0; i < 50; i++) await Promise.resolve();
+  };
   ask('old');
   await frame();
   expect(done).toEqual([]);

@@ -8,7 +8,8 @@ import { headChoice } from '../../src/views/attention/attention';
 import { patchesOf, span, strongest } from '../../src/views/attention/head';
 
 describe('the head in the address', () => {
-  it('is found, with separators in the layer’s name', () => expect(headChoice('a#b#2', ['a#b', 'c'])).toEqual({ layer: 'a#b', head: 2 }));
+  it('is found, with separators in the layer’s name', () =>
+    expect(headChoice('a#b#2', ['a#b', 'c'])).toEqual({ layer: 'a#b', head: 2 }));
   it('is the mean of the last layer without a choice, or with one of another run', () => {
     for (const text of ['', 'gone#1', '#']) expect(headChoice(text, ['a', 'c'])).toEqual({ layer: 'c', head: -1 });
     expect(headChoice('a#mean', ['a', 'c'])).toEqual({ layer: 'a', head: -1 });
@@ -35,7 +36,11 @@ it('pooled tokens are named by their range', () => {
 
 it('a head’s matrix is its own, and -1 the mean of all', () => {
   const [one, half] = [0x3c00, 0x3800];
-  const record = recordOf(Attention, { version: 1, shape: [1, 2, 1, 2], weights: new Uint8Array(Uint16Array.from([one, 0, half, half]).buffer) });
+  const record = recordOf(Attention, {
+    version: 1,
+    shape: [1, 2, 1, 2],
+    weights: new Uint8Array(Uint16Array.from([one, 0, half, half]).buffer),
+  });
   expect([...headMatrix(record, 0, 1).values]).toEqual([0.5, 0.5]);
   expect([...headMatrix(record, 0, -1).values]).toEqual([0.75, 0.25]);
   expect(strongest(headMatrix(record, 0, -1), 0)).toEqual([0, 1]);
@@ -43,7 +48,13 @@ it('a head’s matrix is its own, and -1 the mean of all', () => {
 
 it('one scale holds for all steps, so that an even step stays dark beside a sharp one', () => {
   const frame = (step: number, bits: number) => ({
-    step, wallTime: step, record: recordOf(Attention, { version: 1, shape: [1, 1, 1, 2], weights: new Uint8Array(Uint16Array.from([bits, bits]).buffer) }),
+    step,
+    wallTime: step,
+    record: recordOf(Attention, {
+      version: 1,
+      shape: [1, 1, 1, 2],
+      weights: new Uint8Array(Uint16Array.from([bits, bits]).buffer),
+    }),
   });
   const frames = [frame(0, 0x3800), frame(1, 0x3c00)];
   expect(headScale(frames, 0, 0)).toBe(1);

@@ -2,7 +2,18 @@
 // What Explanations says and which scale it draws on.
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Tag } from '../../src/wire/api';
-import { domainOf, filterSamples, forgetDomains, formatScore, percentile, resolutionNote, sampleFilm, sampleState, strongestPlace, totalMass } from '../../src/model/explain';
+import {
+  domainOf,
+  filterSamples,
+  forgetDomains,
+  formatScore,
+  percentile,
+  resolutionNote,
+  sampleFilm,
+  sampleState,
+  strongestPlace,
+  totalMass,
+} from '../../src/model/explain';
 import { Attribution, Probe } from '../../src/wire/schema_pb';
 import { recordOf } from '../records';
 import { chosenTag } from '../../src/views/explanations/controls';
@@ -15,8 +26,18 @@ const ONE = 0x3c00;
 function frame(step: number, halves: number[], scale: number[], more: Partial<Attribution> = {}) {
   const heat = new Uint8Array(Uint16Array.from(halves).buffer);
   const record = recordOf(Attribution, {
-    version: 1, method: 'grad_cam', layer: 'c', shape: [2, 2, 2], heat, scale, targets: [1, 0], scores: [0.9, 0.4],
-    predictions: [1, 0], predictionScores: [0.9, 0.4], probabilities: true, ...more,
+    version: 1,
+    method: 'grad_cam',
+    layer: 'c',
+    shape: [2, 2, 2],
+    heat,
+    scale,
+    targets: [1, 0],
+    scores: [0.9, 0.4],
+    predictions: [1, 0],
+    predictionScores: [0.9, 0.4],
+    probabilities: true,
+    ...more,
   });
   return { step, wallTime: step, record };
 }
@@ -70,14 +91,29 @@ describe('words', () => {
   const { record } = frame(0, Array(8).fill(0), [1, 1]);
 
   it('mark what is wrong', () => {
-    expect(sampleState(record, probe, 0)).toMatchObject({ label: 'dog', wrong: false, explains: 'class “dog”, p 90\u202f%' });
+    expect(sampleState(record, probe, 0)).toMatchObject({
+      label: 'dog',
+      wrong: false,
+      explains: 'class “dog”, p 90\u202f%',
+    });
     expect(sampleState(record, probe, 1)).toMatchObject({ label: 'dog', wrong: true, prediction: 'cat, 40\u202f%' });
-    expect(headline({ frames: [frame(7, Array(8).fill(0), [1, 1])], current: 0, probe })).toBe('1 of 2 samples wrong at step 7');
+    expect(headline({ frames: [frame(7, Array(8).fill(0), [1, 1])], current: 0, probe })).toBe(
+      '1 of 2 samples wrong at step 7',
+    );
   });
 
   it('of a regression name the output, no class', () => {
-    const regression = frame(0, Array(8).fill(0), [1, 1], { targets: [-1, -1], predictions: [-1, -1], scores: [1.234, 0], probabilities: false });
-    expect(sampleState(regression.record, recordOf(Probe, { targets: [1.5, 2] }), 0)).toMatchObject({ label: '1.5', prediction: 'output 1.23', wrong: false });
+    const regression = frame(0, Array(8).fill(0), [1, 1], {
+      targets: [-1, -1],
+      predictions: [-1, -1],
+      scores: [1.234, 0],
+      probabilities: false,
+    });
+    expect(sampleState(regression.record, recordOf(Probe, { targets: [1.5, 2] }), 0)).toMatchObject({
+      label: '1.5',
+      prediction: 'output 1.23',
+      wrong: false,
+    });
     expect(classesOf([regression], undefined)).toEqual([]);
   });
 
@@ -87,7 +123,8 @@ describe('words', () => {
     expect(formatScore(NaN, true)).toBe('not a number');
   });
 
-  it('name inputs where there are names', () => expect([inputName(probe, 0, 0), inputName(probe, 0, 1)]).toEqual(['age', 'input 2']));
+  it('name inputs where there are names', () =>
+    expect([inputName(probe, 0, 0), inputName(probe, 0, 1)]).toEqual(['age', 'input 2']));
 });
 
 it('filters by true class and by error', () => {
@@ -98,7 +135,12 @@ it('filters by true class and by error', () => {
 });
 
 it('keeps the chosen layer when the method changes, else takes the deepest', () => {
-  const tags = [['a', 'x'], ['a', 'y'], ['b', 'x'], ['b', 'z']].map(([method, layer]) => ({ method, layer, tag: `${method}/${layer}` })) as unknown as Tag[];
+  const tags = [
+    ['a', 'x'],
+    ['a', 'y'],
+    ['b', 'x'],
+    ['b', 'z'],
+  ].map(([method, layer]) => ({ method, layer, tag: `${method}/${layer}` })) as unknown as Tag[];
   expect(chosenTag(tags, '', '')?.tag).toBe('b/z');
   expect(chosenTag(tags, 'a', 'x')?.tag).toBe('a/x');
   expect(chosenTag(tags, 'a', 'z')?.tag).toBe('a/y');

@@ -8,13 +8,20 @@ import attributionHex from '../golden/attribution.hex?raw';
 import findingsHex from '../golden/findings.hex?raw';
 import statusHex from '../golden/status.hex?raw';
 
-const bytes = (hex: string): Uint8Array => Uint8Array.from(hex.match(/[0-9a-f]{2}/g) ?? [], (pair) => Number.parseInt(pair, 16));
+const bytes = (hex: string): Uint8Array =>
+  Uint8Array.from(hex.match(/[0-9a-f]{2}/g) ?? [], (pair) => Number.parseInt(pair, 16));
 
 test('an attribution keeps its tiny, zero, negative and missing values', () => {
   const frames = decodeFrames(Attribution, bytes(attributionHex));
   expect(frames.map((frame) => frame.step)).toEqual([0, 1_000_000]);
   const { record } = frames[1]!;
-  expect([record.method, record.layer, record.signed, record.call, record.calls]).toEqual(['grad_cam', 'conv', true, 2, 2]);
+  expect([record.method, record.layer, record.signed, record.call, record.calls]).toEqual([
+    'grad_cam',
+    'conv',
+    true,
+    2,
+    2,
+  ]);
   expect(record.targets).toEqual([3, -1]);
   const heat = sampleHeat(record, 0);
   expect([heat.rows, heat.columns]).toEqual([2, 3]);
@@ -36,11 +43,25 @@ test('a status keeps its lists and numbers beyond 32 bits', () => {
 test('findings keep all they say, and a consequence names its cause as Python does', () => {
   const { record } = decodeFrames(Findings, bytes(findingsHex))[0]!;
   expect(record.findings[0]).toEqual({
-    rule: 'dead_layer', severity: 'error', layer: 'relu2', firstStep: 206, lastStep: 400, value: 0.97, threshold: 0.95, message: 'what', advice: 'try',
-    family: 'units', title: 'relu2 is dead', cause: 'likely', root: '', statistic: 'share of dead units',
+    rule: 'dead_layer',
+    severity: 'error',
+    layer: 'relu2',
+    firstStep: 206,
+    lastStep: 400,
+    value: 0.97,
+    threshold: 0.95,
+    message: 'what',
+    advice: 'try',
+    family: 'units',
+    title: 'relu2 is dead',
+    cause: 'likely',
+    root: '',
+    statistic: 'share of dead units',
   });
   expect(record.findings[1]!.threshold).toBeNaN();
-  expect(record.rules).toEqual([{ rule: 'dead_layer', family: 'units', state: 'waiting', reason: '12 of 50 steps', definition: 'it means' }]);
+  expect(record.rules).toEqual([
+    { rule: 'dead_layer', family: 'units', state: 'waiting', reason: '12 of 50 steps', definition: 'it means' },
+  ]);
   expect(record.step).toBe(400);
   expect(fold(record.findings).map((one) => [one.key, one.consequences.length])).toEqual([['dead_layer@relu2', 1]]);
 });

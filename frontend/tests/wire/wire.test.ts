@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
 import { Attribution } from '../../src/wire/schema_pb';
-import { decodeFrames, decodeRecord, float16, float32, halfToNumber, headWeights, sampleHeat, WireError } from '../../src/wire/wire';
+import {
+  decodeFrames,
+  decodeRecord,
+  float16,
+  float32,
+  halfToNumber,
+  headWeights,
+  sampleHeat,
+  WireError,
+} from '../../src/wire/wire';
 import { attribution, frames } from '../helpers';
 
 test('half floats: exact values, subnormals, infinities, not-a-number', () => {
@@ -30,17 +39,26 @@ test('float32 reads bytes that start at any offset', () => {
 });
 
 test('a body of frames gives records with their steps, and heat in the method’s own unit', () => {
-  const found = decodeFrames(Attribution, frames([
-    { step: 5, wallTime: 1.5, record: attribution() }, { step: 4_000_000_000, wallTime: 2.5, record: attribution() },
-  ]));
-  expect(found.map((one) => [one.step, one.wallTime])).toEqual([[5, 1.5], [4_000_000_000, 2.5]]);
+  const found = decodeFrames(
+    Attribution,
+    frames([
+      { step: 5, wallTime: 1.5, record: attribution() },
+      { step: 4_000_000_000, wallTime: 2.5, record: attribution() },
+    ]),
+  );
+  expect(found.map((one) => [one.step, one.wallTime])).toEqual([
+    [5, 1.5],
+    [4_000_000_000, 2.5],
+  ]);
   expect(found[0]!.record.method).toBe('grad_cam');
   const heat = sampleHeat(found[0]!.record, 0);
   expect([heat.rows, heat.columns, ...heat.values]).toEqual([1, 2, 4, -2]);
 });
 
 test('a record of a newer schema is refused with the remedy', () => {
-  expect(() => decodeRecord(Attribution, attribution(9))).toThrow(/schema version 9.*up to 1.*pip install -U tb-xai-plugin/);
+  expect(() => decodeRecord(Attribution, attribution(9))).toThrow(
+    /schema version 9.*up to 1.*pip install -U tb-xai-plugin/,
+  );
 });
 
 test('cut bytes are an error in words, not a crash of the reader', () => {

@@ -3,7 +3,21 @@
 import { totalMass } from '../../model/explain';
 import { sampleHeat, type Attribution } from '../../wire/wire';
 
-const HEADINGS = ['run', 'method', 'layer', 'step', 'sample', 'target', 'score', 'prediction', 'prediction_score', 'total_mass', 'row', 'column', 'value'];
+const HEADINGS = [
+  'run',
+  'method',
+  'layer',
+  'step',
+  'sample',
+  'target',
+  'score',
+  'prediction',
+  'prediction_score',
+  'total_mass',
+  'row',
+  'column',
+  'value',
+];
 
 export interface CsvFrame {
   run: string;
@@ -18,8 +32,23 @@ export function csvOf(frames: readonly CsvFrame[]): string {
   for (const { run, step, record, samples } of frames) {
     for (const n of samples) {
       const map = sampleHeat(record, n);
-      const head = [run, record.method, record.layer, step, n + 1, record.targets[n], record.scores[n], record.predictions[n], record.predictionScores[n], totalMass(map)].map(field).join(',');
-      map.values.forEach((value, i) => lines.push(`${head},${Math.floor(i / map.columns)},${i % map.columns},${field(value)}`));
+      const head = [
+        run,
+        record.method,
+        record.layer,
+        step,
+        n + 1,
+        record.targets[n],
+        record.scores[n],
+        record.predictions[n],
+        record.predictionScores[n],
+        totalMass(map),
+      ]
+        .map(field)
+        .join(',');
+      map.values.forEach((value, i) =>
+        lines.push(`${head},${Math.floor(i / map.columns)},${i % map.columns},${field(value)}`),
+      );
     }
   }
   return `${lines.join('\r\n')}\r\n`;
@@ -32,5 +61,12 @@ function field(value: string | number | undefined): string {
 
 /** A name that every file system takes. */
 export function fileName(parts: readonly (string | number)[], kind: string): string {
-  return `${parts.map((part) => String(part).replace(/[^\p{L}\p{N}.-]+/gu, '_').replace(/^_+|_+$/g, '')).filter(Boolean).join('_')}.${kind}`;
+  return `${parts
+    .map((part) =>
+      String(part)
+        .replace(/[^\p{L}\p{N}.-]+/gu, '_')
+        .replace(/^_+|_+$/g, ''),
+    )
+    .filter(Boolean)
+    .join('_')}.${kind}`;
 }

@@ -11,12 +11,21 @@ export function ExportButtons({ what, write }: { what: string; write: (kind: Exp
   const [told, tell] = useState('');
   const go = (kind: ExportKind): void => {
     tell('writing …');
-    write(kind).then(() => tell(''), (reason: unknown) => tell(`no file was written: ${reason instanceof Error ? reason.message : String(reason)}`));
+    write(kind).then(
+      () => tell(''),
+      (reason: unknown) => tell(`no file was written: ${reason instanceof Error ? reason.message : String(reason)}`),
+    );
   };
   return (
     <span class="segments" role="group" aria-label={`Export ${what}`}>
-      {(Object.keys(KINDS) as ExportKind[]).map((kind) => <button key={kind} type="button" title={`Save ${what} as ${KINDS[kind]}`} onClick={() => go(kind)}>{KINDS[kind]}</button>)}
-      <span class="export-told soft" role="status">{told}</span>
+      {(Object.keys(KINDS) as ExportKind[]).map((kind) => (
+        <button key={kind} type="button" title={`Save ${what} as ${KINDS[kind]}`} onClick={() => go(kind)}>
+          {KINDS[kind]}
+        </button>
+      ))}
+      <span class="export-told soft" role="status">
+        {told}
+      </span>
     </span>
   );
 }
@@ -25,5 +34,10 @@ export function ExportButtons({ what, write }: { what: string; write: (kind: Exp
 export function Export({ views, n }: { views: readonly FilmView[]; n: number }) {
   const row = views[0]!.means ? -1 : n;
   if (row < 0) return null;
-  return <ExportButtons what={`the films of sample ${n + 1}`} write={async (kind) => (await import('../../views/explanations/export')).exportFilm(kind, views, n)} />;
+  return (
+    <ExportButtons
+      what={`the films of sample ${n + 1}`}
+      write={async (kind) => (await import('../../views/explanations/export')).exportFilm(kind, views, n)}
+    />
+  );
 }

@@ -41,7 +41,12 @@ export function drawSheet(sheet: Sheet, theme: Theme, density: number): HTMLCanv
   context.font = `600 ${FONT}`;
   const title = context.measureText(sheet.title).width;
   context.font = FONT;
-  const words = Math.max(title, ...sheet.rows.map((row) => Math.max(context.measureText(row.title).width, context.measureText(legendText(row)).width + 120)));
+  const words = Math.max(
+    title,
+    ...sheet.rows.map((row) =>
+      Math.max(context.measureText(row.title).width, context.measureText(legendText(row)).width + 120),
+    ),
+  );
   const width = Math.ceil(Math.max(columns * (sheet.cell.width + GAP) - GAP, words) + 2 * PAD);
   const rowHeight = sheet.cell.height + 3 * LINE + 14;
   const height = 2 * PAD + LINE + sheet.rows.length * rowHeight;
@@ -54,9 +59,16 @@ export function drawSheet(sheet: Sheet, theme: Theme, density: number): HTMLCanv
   return canvas;
 }
 
-const legendText = ({ legend }: SheetRow): string => `${legend.style.signed ? `−${legend.most}` : '0'} ${legend.most} ${legend.unit}`;
+const legendText = ({ legend }: SheetRow): string =>
+  `${legend.style.signed ? `−${legend.most}` : '0'} ${legend.most} ${legend.unit}`;
 
-function drawRow(context: CanvasRenderingContext2D, row: SheetRow, top: number, cell: Sheet['cell'], theme: Theme): void {
+function drawRow(
+  context: CanvasRenderingContext2D,
+  row: SheetRow,
+  top: number,
+  cell: Sheet['cell'],
+  theme: Theme,
+): void {
   write(context, row.title, PAD, top, theme.ink, false);
   row.cells.forEach((one, i) => {
     const box = { x: PAD + i * (cell.width + GAP), y: top + LINE + 2, ...cell };
@@ -69,7 +81,12 @@ function drawRow(context: CanvasRenderingContext2D, row: SheetRow, top: number, 
   drawLegend(context, row, top + 2 * LINE + cell.height + 6, theme);
 }
 
-function drawLegend(context: CanvasRenderingContext2D, { legend: { most, unit, style } }: SheetRow, y: number, theme: Theme): void {
+function drawLegend(
+  context: CanvasRenderingContext2D,
+  { legend: { most, unit, style } }: SheetRow,
+  y: number,
+  theme: Theme,
+): void {
   const low = style.signed ? `−${most}` : '0';
   write(context, low, PAD, y, theme.ink, false);
   const x = Math.ceil(PAD + context.measureText(low).width + 6);
@@ -82,7 +99,15 @@ function drawLegend(context: CanvasRenderingContext2D, { legend: { most, unit, s
   write(context, `${most}  ${unit}`, x + 102, y, theme.ink, false);
 }
 
-function write(context: CanvasRenderingContext2D, text: string, x: number, y: number, colour: string, bold: boolean, most?: number): void {
+function write(
+  context: CanvasRenderingContext2D,
+  text: string,
+  x: number,
+  y: number,
+  colour: string,
+  bold: boolean,
+  most?: number,
+): void {
   context.font = bold ? `600 ${FONT}` : FONT;
   context.textBaseline = 'top';
   context.fillStyle = colour;
@@ -92,7 +117,10 @@ function write(context: CanvasRenderingContext2D, text: string, x: number, y: nu
 /** A PNG of one sheet, two pixels a unit. */
 export function pngOf(sheet: Sheet, theme: Theme): Promise<Blob> {
   return new Promise((resolve, reject) => {
-    drawSheet(sheet, theme, 2).toBlob((blob) => (blob ? resolve(blob) : reject(new Error('the browser could not encode a PNG'))), 'image/png');
+    drawSheet(sheet, theme, 2).toBlob(
+      (blob) => (blob ? resolve(blob) : reject(new Error('the browser could not encode a PNG'))),
+      'image/png',
+    );
   });
 }
 
@@ -102,7 +130,10 @@ const DELAY_MS = 500;
 export async function gifOf(sheets: readonly Sheet[], theme: Theme): Promise<Blob> {
   const gif = GIFEncoder();
   const canvases = sheets.map((sheet) => drawSheet(sheet, theme, 1));
-  const [width, height] = [Math.max(...canvases.map((one) => one.width)), Math.max(...canvases.map((one) => one.height))];
+  const [width, height] = [
+    Math.max(...canvases.map((one) => one.width)),
+    Math.max(...canvases.map((one) => one.height)),
+  ];
   const page = document.createElement('canvas');
   [page.width, page.height] = [width, height];
   const context = page.getContext('2d', { willReadFrequently: true })!;
@@ -113,7 +144,9 @@ export async function gifOf(sheets: readonly Sheet[], theme: Theme): Promise<Blo
     const { data } = context.getImageData(0, 0, width, height);
     const palette = quantize(data, 256);
     gif.writeFrame(applyPalette(data, palette), width, height, { palette, delay: DELAY_MS });
-    await new Promise((next) => { setTimeout(next, 0); });
+    await new Promise((next) => {
+      setTimeout(next, 0);
+    });
   }
   gif.finish();
   return new Blob([gif.bytes().slice()], { type: 'image/gif' });

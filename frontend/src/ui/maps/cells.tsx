@@ -2,7 +2,16 @@
 // What the grid, the swipe and the difference share: cells with their style, words and numbers.
 import { useCallback } from 'preact/hooks';
 import {
-  agreement, commonScale, difference, formatAgreement, mapState, sideMap, whyNoAgreement, type Agreement, type Side, type Unit,
+  agreement,
+  commonScale,
+  difference,
+  formatAgreement,
+  mapState,
+  sideMap,
+  whyNoAgreement,
+  type Agreement,
+  type Side,
+  type Unit,
 } from '../../model/compare';
 import type { Surface } from '../../draw/canvas';
 import { drawCell, type CompareCell } from '../../draw/compare';
@@ -31,15 +40,31 @@ export interface Row {
 
 export function rowOf(sides: readonly Side[], n: number, unit: Unit): Row {
   const maps = sides.map((side) => sideMap(side, n, unit));
-  const against = <T,>(make: (first: Grid, map: Grid) => T): (T | null)[] => maps.map((map, i) => (i === 0 ? null : make(maps[0]!, map)));
-  return { n, unit, most: commonScale(sides, n, unit), maps, differences: against(difference), agreements: against(agreement) };
+  const against = <T,>(make: (first: Grid, map: Grid) => T): (T | null)[] =>
+    maps.map((map, i) => (i === 0 ? null : make(maps[0]!, map)));
+  return {
+    n,
+    unit,
+    most: commonScale(sides, n, unit),
+    maps,
+    differences: against(difference),
+    agreements: against(agreement),
+  };
 }
 
 function styleOf(signed: boolean, most: number): HeatStyle {
-  return { map: heatMapName(signed), signed, most, opacity: opacity.value, smooth: smoothing.value === 'smooth', contour: contour.value === 'yes' };
+  return {
+    map: heatMapName(signed),
+    signed,
+    most,
+    opacity: opacity.value,
+    smooth: smoothing.value === 'smooth',
+    contour: contour.value === 'yes',
+  };
 }
 
-const shownHeat = (heat: Grid | null, image: CanvasImageSource | null): Grid | null => (peek.value && image ? null : heat);
+const shownHeat = (heat: Grid | null, image: CanvasImageSource | null): Grid | null =>
+  peek.value && image ? null : heat;
 
 export function sideCell(side: Side, row: Row, i: number): CompareCell {
   const image = greyImage(side.probe, row.n);
@@ -61,13 +86,31 @@ export function sideWords(side: Side, row: Row, i: number): string {
 export function differenceWords(sides: readonly Side[], row: Row, i: number): string {
   const map = row.differences[i];
   const what = `Sample ${row.n + 1}, ${sides[i]!.letter} minus A`;
-  return map ? `${what}: ${strongestPlace(map)}, IoU ${formatAgreement(row.agreements[i]!.overlap)}` : `${what}: ${whyNoAgreement(row.maps[0]!, row.maps[i]!)}`;
+  return map
+    ? `${what}: ${strongestPlace(map)}, IoU ${formatAgreement(row.agreements[i]!.overlap)}`
+    : `${what}: ${whyNoAgreement(row.maps[0]!, row.maps[i]!)}`;
 }
 
-export function Cell({ cell, label, width, height, title }: { cell: CompareCell; label: string; width: number; height: number; title?: string }) {
+export function Cell({
+  cell,
+  label,
+  width,
+  height,
+  title,
+}: {
+  cell: CompareCell;
+  label: string;
+  width: number;
+  height: number;
+  title?: string;
+}) {
   const { image, heat, style } = cell;
   const key = JSON.stringify(style);
-  const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => drawCell(context, { image, heat, style }, surface, theme), [image, heat, key]);
+  const draw = useCallback(
+    (context: CanvasRenderingContext2D, surface: Surface, theme: Theme) =>
+      drawCell(context, { image, heat, style }, surface, theme),
+    [image, heat, key],
+  );
   return <Picture width={width} height={height} draw={draw} label={label} title={title} />;
 }
 
@@ -87,8 +130,14 @@ export function cellHeight(sides: readonly Side[], row: Row, wide: number): numb
 
 export const NUMBERS = [
   ['p(class)', 'Probability (or, for other outputs, the value) of the class that the map explains, per side.'],
-  ['IoU', 'Intersection over union of the strongest tenth of both maps: 1 the same cells, 0 none in common. Does not depend on the scale.'],
-  ['rank', 'Spearman’s rank correlation of all cells with A: 1 the same order of importance, 0 unrelated, −1 reversed.'],
+  [
+    'IoU',
+    'Intersection over union of the strongest tenth of both maps: 1 the same cells, 0 none in common. Does not depend on the scale.',
+  ],
+  [
+    'rank',
+    'Spearman’s rank correlation of all cells with A: 1 the same order of importance, 0 unrelated, −1 reversed.',
+  ],
   ['total mass', 'Sum of |value| over the whole map, in the method’s own unit.'],
 ] as const;
 
@@ -96,8 +145,12 @@ export const NUMBERS = [
 export function numbersOf(sides: readonly Side[], row: Row): string[][] {
   return [
     sides.map((side) => `${side.letter} ${explained(side, row.n)}`),
-    sides.map((side, i) => (i === 0 ? '' : `${sides.length > 2 ? `${side.letter} ` : ''}${formatAgreement(row.agreements[i]!.overlap)}`)),
-    sides.map((side, i) => (i === 0 ? '' : `${sides.length > 2 ? `${side.letter} ` : ''}${formatAgreement(row.agreements[i]!.rank)}`)),
+    sides.map((side, i) =>
+      i === 0 ? '' : `${sides.length > 2 ? `${side.letter} ` : ''}${formatAgreement(row.agreements[i]!.overlap)}`,
+    ),
+    sides.map((side, i) =>
+      i === 0 ? '' : `${sides.length > 2 ? `${side.letter} ` : ''}${formatAgreement(row.agreements[i]!.rank)}`,
+    ),
     sides.map((side) => `${side.letter} ${massOf(side, row.n)}`),
   ];
 }

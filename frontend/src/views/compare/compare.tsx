@@ -6,7 +6,18 @@ import { commonTags, sameProbe, sampleCountOf, type Side } from '../../model/com
 import { compareMode, compareUnit, layer, method, sample, stepA, stepB, versus } from '../../state/selection';
 import { methodName } from '../../model/methods';
 import { nearestIndex } from '../../model/steps';
-import { attributionTags, catalog, compared, loadAttributions, probe, run, runs, snapshotSteps, step, tagsOf } from '../../state/store';
+import {
+  attributionTags,
+  catalog,
+  compared,
+  loadAttributions,
+  probe,
+  run,
+  runs,
+  snapshotSteps,
+  step,
+  tagsOf,
+} from '../../state/store';
 import { addStyle } from '../../ui/styles';
 import css from './compare.css?inline';
 import { CompareControls, RunChips } from './controls';
@@ -22,14 +33,28 @@ addStyle(css);
 const LETTERS = 'ABCD';
 
 export function Compare() {
-  if (attributionTags.value.length === 0) return <><RunChips /><Missing signal="explanations" /></>;
+  if (attributionTags.value.length === 0)
+    return (
+      <>
+        <RunChips />
+        <Missing signal="explanations" />
+      </>
+    );
   const others = compared.value.slice(1);
   if (versus.value === 'runs' && others.length === 0) return <OnlyRun />;
-  const waiting = others.some((one) => catalog(one).loaded.value.value === undefined && catalog(one).loaded.value.state === 'loading');
+  const waiting = others.some(
+    (one) => catalog(one).loaded.value.value === undefined && catalog(one).loaded.value.state === 'loading',
+  );
   if (waiting) return <Skeleton height={480} />;
   const tags = sharedTags(others);
   const tag = chosenTag(tags, method.value, layer.value);
-  if (!tag) return <><RunChips /><NothingShared others={others} /></>;
+  if (!tag)
+    return (
+      <>
+        <RunChips />
+        <NothingShared others={others} />
+      </>
+    );
   return <Loaded tag={tag} tags={tags} of={compared.value.filter((one) => holds(one, tag))} />;
 }
 
@@ -47,7 +72,19 @@ function sharedTags(others: readonly string[]): Tag[] {
 function OnlyRun() {
   return (
     <Empty title="This log directory holds one run only: there is no other one to compare it with.">
-      <p>Record a second one below it, or <button type="button" class="link" onClick={() => { versus.value = 'steps'; }}>compare two steps of this run</button>.</p>
+      <p>
+        Record a second one below it, or{' '}
+        <button
+          type="button"
+          class="link"
+          onClick={() => {
+            versus.value = 'steps';
+          }}
+        >
+          compare two steps of this run
+        </button>
+        .
+      </p>
     </Empty>
   );
 }
@@ -59,7 +96,19 @@ function NothingShared({ others }: { others: readonly string[] }) {
   });
   return (
     <Empty title="These runs have no method at a layer of the same name in common.">
-      <p>{said.join(' · ')}. Choose another run above, or <button type="button" class="link" onClick={() => { versus.value = 'steps'; }}>compare two steps of this run</button>.</p>
+      <p>
+        {said.join(' · ')}. Choose another run above, or{' '}
+        <button
+          type="button"
+          class="link"
+          onClick={() => {
+            versus.value = 'steps';
+          }}
+        >
+          compare two steps of this run
+        </button>
+        .
+      </p>
     </Empty>
   );
 }
@@ -71,21 +120,51 @@ function Loaded({ tag, tags, of }: { tag: Tag; tags: readonly Tag[]; of: readonl
   const resources = of.map((one) => loadAttributions(one, tag.tag));
   const loaded = resources.map((one) => one.loaded.value);
   const probes = of.map((one) => probe(one).loaded.value.value?.record);
-  const wanted = two ? [stepA.value ?? snapshotSteps.value[0] ?? 0, stepB.value ?? step.value] : places.map(() => step.value);
+  const wanted = two
+    ? [stepA.value ?? snapshotSteps.value[0] ?? 0, stepB.value ?? step.value]
+    : places.map(() => step.value);
   const failed = loaded.findIndex((one) => one.state === 'error');
   const missing = compared.value.filter((one) => !of.includes(one));
   const frames = loaded.map((one) => one.value);
-  const sides = useMemo(() => (frames.every((one) => one?.length) ? places.map((one, i): Side => {
-    const at = two ? 0 : i;
-    const own = frames[at]!;
-    const index = nearestIndex(own.map((frame) => frame.step), wanted[i]!);
-    return { letter: LETTERS[i]!, run: one, name: nameOf(one), colour: runColour(one), frames: own, index, wanted: wanted[i]!, probe: probes[at] };
-  }) : null), [...frames, ...probes, ...wanted, places.join(' ')]);
+  const sides = useMemo(
+    () =>
+      frames.every((one) => one?.length)
+        ? places.map((one, i): Side => {
+            const at = two ? 0 : i;
+            const own = frames[at]!;
+            const index = nearestIndex(
+              own.map((frame) => frame.step),
+              wanted[i]!,
+            );
+            return {
+              letter: LETTERS[i]!,
+              run: one,
+              name: nameOf(one),
+              colour: runColour(one),
+              frames: own,
+              index,
+              wanted: wanted[i]!,
+              probe: probes[at],
+            };
+          })
+        : null,
+    [...frames, ...probes, ...wanted, places.join(' ')],
+  );
   return (
     <div class="compare">
       <CompareControls tag={tag} tags={tags} signed={sides?.[0]?.frames[0]?.record.signed ?? false} />
-      {failed >= 0 && <Failed what={`Explanations of ${nameOf(of[failed]!)}`} error={loaded[failed]!.error} retry={resources[failed]!.retry} />}
-      {missing.map((one) => <p key={one} class="compare-missing">{nameOf(one)} holds no {methodName(tag.method)} of {tag.layer || 'the input'}: it is left out.</p>)}
+      {failed >= 0 && (
+        <Failed
+          what={`Explanations of ${nameOf(of[failed]!)}`}
+          error={loaded[failed]!.error}
+          retry={resources[failed]!.retry}
+        />
+      )}
+      {missing.map((one) => (
+        <p key={one} class="compare-missing">
+          {nameOf(one)} holds no {methodName(tag.method)} of {tag.layer || 'the input'}: it is left out.
+        </p>
+      ))}
       {sides ? <Body sides={sides} /> : failed < 0 && <Skeleton height={480} />}
     </div>
   );
@@ -98,10 +177,25 @@ function Body({ sides }: { sides: readonly Side[] }) {
   return (
     <>
       <ProbeWarning same={same} sides={sides} />
-      <p class="compare-export"><ExportButtons what="this comparison" write={async (kind) => (await import('./export')).exportCompare(kind, sides, Math.min(Math.max(0, sample.value), count - 1), unit, same !== false)} /></p>
-      {compareMode.value === 'grid'
-        ? <CompareGrid sides={sides} count={count} unit={unit} same={same !== false} />
-        : <CompareLarge sides={sides} count={count} unit={unit} same={same !== false} />}
+      <p class="compare-export">
+        <ExportButtons
+          what="this comparison"
+          write={async (kind) =>
+            (await import('./export')).exportCompare(
+              kind,
+              sides,
+              Math.min(Math.max(0, sample.value), count - 1),
+              unit,
+              same !== false,
+            )
+          }
+        />
+      </p>
+      {compareMode.value === 'grid' ? (
+        <CompareGrid sides={sides} count={count} unit={unit} same={same !== false} />
+      ) : (
+        <CompareLarge sides={sides} count={count} unit={unit} same={same !== false} />
+      )}
     </>
   );
 }
@@ -111,8 +205,14 @@ function ProbeWarning({ same, sides }: { same: boolean | undefined; sides: reado
   const counts = new Set(sides.map((side) => side.frames[side.index]!.record.shape[0]));
   return (
     <div class="compare-warning" role="note">
-      <strong>▲ {same === false ? 'The probes differ: these runs were asked about different inputs.' : 'These logs do not say which inputs were explained.'}</strong>{' '}
-      Samples are matched by their place in the probe only; a difference between maps may come from the input, not from the run.
+      <strong>
+        ▲{' '}
+        {same === false
+          ? 'The probes differ: these runs were asked about different inputs.'
+          : 'These logs do not say which inputs were explained.'}
+      </strong>{' '}
+      Samples are matched by their place in the probe only; a difference between maps may come from the input, not from
+      the run.
       {counts.size > 1 && ` Only the first ${sampleCountOf(sides)} samples exist in all of them.`}
       {same === false && ' Give both runs the same probe to compare them.'}
     </div>

@@ -8,7 +8,21 @@ import type { Surface } from '../../draw/canvas';
 import { drawSwipe } from '../../draw/compare';
 import type { Theme } from '../../draw/theme';
 import { compareAgainst, compareMode, sample } from '../../state/selection';
-import { Cell, cellHeight, differenceCell, differenceWords, differentTargets, NUMBERS, numbersOf, rowOf, sideCell, sideWords, StateMark, unitWords, type Row } from '../../ui/maps/cells';
+import {
+  Cell,
+  cellHeight,
+  differenceCell,
+  differenceWords,
+  differentTargets,
+  NUMBERS,
+  numbersOf,
+  rowOf,
+  sideCell,
+  sideWords,
+  StateMark,
+  unitWords,
+  type Row,
+} from '../../ui/maps/cells';
 import { SampleHead, SideHead } from './grid';
 import { Choice, HeatLegend, heatMapName } from '../explanations/controls';
 import { formatMass } from '../explanations/film_row';
@@ -20,11 +34,19 @@ const SMALL = 128;
 /** Where the divider is, 0 … 1; not in the address. */
 const divider = signal(0.5);
 
-interface LargeProps { sides: readonly Side[]; count: number; unit: Unit; same: boolean }
+interface LargeProps {
+  sides: readonly Side[];
+  count: number;
+  unit: Unit;
+  same: boolean;
+}
 
 export function CompareLarge({ sides, count, unit, same }: LargeProps) {
   const n = Math.min(Math.max(0, sample.value), count - 1);
-  const other = Math.max(1, sides.findIndex((side) => side.letter === compareAgainst.value));
+  const other = Math.max(
+    1,
+    sides.findIndex((side) => side.letter === compareAgainst.value),
+  );
   const row = useMemo(() => rowOf(sides, n, unit), [sides, n, unit]);
   const height = Math.min(440, cellHeight(sides, row, WIDE));
   const swipe = compareMode.value === 'swipe';
@@ -32,30 +54,105 @@ export function CompareLarge({ sides, count, unit, same }: LargeProps) {
   return (
     <div class="compare-large">
       <div class="large-picture">
-        <div class="large-heads"><SideHead side={sides[0]!} /><SideHead side={sides[other]!} /></div>
-        {swipe ? <Swipe sides={sides} row={row} other={other} height={height} wide={WIDE} /> : <span class="cell"><Cell cell={differenceCell(sides, row, other, same)} label={differenceWords(sides, row, other)} width={WIDE} height={height} />{!row.differences[other] && <span class="cell-state">{whyNoAgreement(row.maps[0]!, row.maps[other]!)}</span>}</span>}
+        <div class="large-heads">
+          <SideHead side={sides[0]!} />
+          <SideHead side={sides[other]!} />
+        </div>
+        {swipe ? (
+          <Swipe sides={sides} row={row} other={other} height={height} wide={WIDE} />
+        ) : (
+          <span class="cell">
+            <Cell
+              cell={differenceCell(sides, row, other, same)}
+              label={differenceWords(sides, row, other)}
+              width={WIDE}
+              height={height}
+            />
+            {!row.differences[other] && (
+              <span class="cell-state">{whyNoAgreement(row.maps[0]!, row.maps[other]!)}</span>
+            )}
+          </span>
+        )}
         <p class="detail-legend">
-          <HeatLegend map={heatMapName(signed || !swipe)} signed={signed || !swipe} heat={row.maps[0]!} most={formatMass(row.most)}
-            unit={swipe ? `p99 over both and all steps, ${unitWords()}` : `${sides[other]!.letter} − A on the same scale: red more in ${sides[other]!.letter}, blue more in A`} />
+          <HeatLegend
+            map={heatMapName(signed || !swipe)}
+            signed={signed || !swipe}
+            heat={row.maps[0]!}
+            most={formatMass(row.most)}
+            unit={
+              swipe
+                ? `p99 over both and all steps, ${unitWords()}`
+                : `${sides[other]!.letter} − A on the same scale: red more in ${sides[other]!.letter}, blue more in A`
+            }
+          />
         </p>
       </div>
       <div class="large-side">
-        {sides.length > 2 && <Choice name="A against" value={sides[other]!.letter} options={sides.slice(1).map((side) => [side.letter, `${side.letter} ${side.name}`])} change={(value) => { compareAgainst.value = value; }} />}
-        {!swipe && <div class="large-pair">{[0, other].map((i) => <figure key={i}><span class="cell"><Cell cell={sideCell(sides[i]!, row, i)} label={sideWords(sides[i]!, row, i)} width={SMALL} height={cellHeight(sides, row, SMALL)} /><StateMark map={row.maps[i]!} /></span><figcaption>{sides[i]!.letter} {sides[i]!.name}</figcaption></figure>)}</div>}
-        {differentTargets(sides, n) && <p class="wrong">▲ The sides explain different classes: their maps answer different questions.</p>}
+        {sides.length > 2 && (
+          <Choice
+            name="A against"
+            value={sides[other]!.letter}
+            options={sides.slice(1).map((side) => [side.letter, `${side.letter} ${side.name}`])}
+            change={(value) => {
+              compareAgainst.value = value;
+            }}
+          />
+        )}
+        {!swipe && (
+          <div class="large-pair">
+            {[0, other].map((i) => (
+              <figure key={i}>
+                <span class="cell">
+                  <Cell
+                    cell={sideCell(sides[i]!, row, i)}
+                    label={sideWords(sides[i]!, row, i)}
+                    width={SMALL}
+                    height={cellHeight(sides, row, SMALL)}
+                  />
+                  <StateMark map={row.maps[i]!} />
+                </span>
+                <figcaption>
+                  {sides[i]!.letter} {sides[i]!.name}
+                </figcaption>
+              </figure>
+            ))}
+          </div>
+        )}
+        {differentTargets(sides, n) && (
+          <p class="wrong">▲ The sides explain different classes: their maps answer different questions.</p>
+        )}
         <Numbers sides={sides} row={row} />
-        <div class="sample-list" role="group" aria-label="Samples (J, K)">{Array.from({ length: count }, (_, i) => <SampleHead key={i} n={i} sides={sides} />)}</div>
+        <div class="sample-list" role="group" aria-label="Samples (J, K)">
+          {Array.from({ length: count }, (_, i) => (
+            <SampleHead key={i} n={i} sides={sides} />
+          ))}
+        </div>
       </div>
     </div>
   );
 }
 
-export function Swipe({ sides, row, other, height, wide }: { sides: readonly Side[]; row: Row; other: number; height: number; wide: number }) {
+export function Swipe({
+  sides,
+  row,
+  other,
+  height,
+  wide,
+}: {
+  sides: readonly Side[];
+  row: Row;
+  other: number;
+  height: number;
+  wide: number;
+}) {
   const share = divider.value;
   const [left, right] = [sideCell(sides[0]!, row, 0), sideCell(sides[other]!, row, other)];
   const key = JSON.stringify([left.style, right.style]);
-  const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => drawSwipe(context, { left, right, share }, surface, theme),
-    [left.image, left.heat, right.image, right.heat, key, share]);
+  const draw = useCallback(
+    (context: CanvasRenderingContext2D, surface: Surface, theme: Theme) =>
+      drawSwipe(context, { left, right, share }, surface, theme),
+    [left.image, left.heat, right.image, right.heat, key, share],
+  );
   const drag = (event: PointerEvent): void => {
     const target = event.currentTarget as HTMLElement;
     if (event.type === 'pointerdown') target.setPointerCapture(event.pointerId);
@@ -65,9 +162,27 @@ export function Swipe({ sides, row, other, height, wide }: { sides: readonly Sid
   };
   return (
     <div class="swipe" style={{ width: `${wide}px` }} onPointerDown={drag} onPointerMove={drag}>
-      <Picture width={wide} height={height} draw={draw} label={`Left of the divider ${sideWords(sides[0]!, row, 0)}. Right of it ${sideWords(sides[other]!, row, other)}.`} />
-      <span class="cell-state swipe-left">A</span><span class="cell-state swipe-right">{sides[other]!.letter}</span>
-      <input type="range" class="swipe-range" min="0" max="1" step="0.01" value={share} aria-label={`Divider between A and ${sides[other]!.letter}`} onPointerDown={(event) => event.stopPropagation()} onInput={(event) => { divider.value = Number(event.currentTarget.value); }} />
+      <Picture
+        width={wide}
+        height={height}
+        draw={draw}
+        label={`Left of the divider ${sideWords(sides[0]!, row, 0)}. Right of it ${sideWords(sides[other]!, row, other)}.`}
+      />
+      <span class="cell-state swipe-left">A</span>
+      <span class="cell-state swipe-right">{sides[other]!.letter}</span>
+      <input
+        type="range"
+        class="swipe-range"
+        min="0"
+        max="1"
+        step="0.01"
+        value={share}
+        aria-label={`Divider between A and ${sides[other]!.letter}`}
+        onPointerDown={(event) => event.stopPropagation()}
+        onInput={(event) => {
+          divider.value = Number(event.currentTarget.value);
+        }}
+      />
     </div>
   );
 }
@@ -76,7 +191,12 @@ function Numbers({ sides, row }: { sides: readonly Side[]; row: Row }) {
   const numbers = numbersOf(sides, row);
   return (
     <dl class="facts">
-      {NUMBERS.map(([name, meaning], i) => <div key={name} title={meaning}><dt>{name}</dt><dd>{numbers[i]!.filter(Boolean).join(' · ')}</dd></div>)}
+      {NUMBERS.map(([name, meaning], i) => (
+        <div key={name} title={meaning}>
+          <dt>{name}</dt>
+          <dd>{numbers[i]!.filter(Boolean).join(' · ')}</dd>
+        </div>
+      ))}
     </dl>
   );
 }

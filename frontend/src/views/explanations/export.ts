@@ -15,23 +15,46 @@ import { FEW_LEVELS, trustAt } from './film_lines';
 import { formatMass, mostOf, type FilmView } from './film_row';
 
 export async function exportFilm(kind: ExportKind, views: readonly FilmView[], n: number): Promise<void> {
-  const name = fileName([run.value, views.map((view) => view.tag.method).join('-'), views[0]!.tag.layer, `sample${n + 1}`], kind);
+  const name = fileName(
+    [run.value, views.map((view) => view.tag.method).join('-'), views[0]!.tag.layer, `sample${n + 1}`],
+    kind,
+  );
   if (kind === 'csv') return save(new Blob([csvOfFilms(views, n)], { type: 'text/csv' }), name);
   await imagesReady([views[0]!.probe], [n]);
-  if (kind === 'png') return save(await pngOf(sheetOf(views, n, (view) => view.columns, 64), theme.value), name);
-  const sheets = views[0]!.frames.map((frame) => sheetOf(views, n, (view) => [lastAt(view, frame.step)], 224, frame.step));
+  if (kind === 'png')
+    return save(
+      await pngOf(
+        sheetOf(views, n, (view) => view.columns, 64),
+        theme.value,
+      ),
+      name,
+    );
+  const sheets = views[0]!.frames.map((frame) =>
+    sheetOf(views, n, (view) => [lastAt(view, frame.step)], 224, frame.step),
+  );
   save(await gifOf(sheets, theme.value), name);
 }
 
 function csvOfFilms(views: readonly FilmView[], n: number): string {
-  return csvOf(views.flatMap((view) => view.frames.map(({ step, record }) => ({ run: run.value, step, record, samples: [n] }))));
+  return csvOf(
+    views.flatMap((view) => view.frames.map(({ step, record }) => ({ run: run.value, step, record, samples: [n] }))),
+  );
 }
 
 function lastAt(view: FilmView, step: number): number {
-  return Math.max(0, view.frames.findLastIndex((one) => one.step <= step));
+  return Math.max(
+    0,
+    view.frames.findLastIndex((one) => one.step <= step),
+  );
 }
 
-function sheetOf(views: readonly FilmView[], n: number, columns: (view: FilmView) => readonly number[], wide: number, at?: number): Sheet {
+function sheetOf(
+  views: readonly FilmView[],
+  n: number,
+  columns: (view: FilmView) => readonly number[],
+  wide: number,
+  at?: number,
+): Sheet {
   const view = views[0]!;
   const state = sampleState(view.frames[at === undefined ? view.current : lastAt(view, at)]!.record, view.probe, n);
   const title = `${run.value} · sample ${n + 1}${state.label && ` · true ${state.label}`} · says ${state.prediction}${at === undefined ? '' : ` · step ${formatStep(at)}`}`;
@@ -42,11 +65,20 @@ function sheetOf(views: readonly FilmView[], n: number, columns: (view: FilmView
 function rowOf(view: FilmView, n: number, columns: readonly number[]): SheetRow {
   const film = view.film(n);
   const unstable = isUnstable(trustAt(view)?.record, n);
-  const cells = columns.map((frame): SheetCell => ({
-    image: greyImage(view.probe, n), heat: film.maps[frame]!, note: mapState(film.maps[frame]!), words: `step ${formatStep(view.frames[frame]!.step)}`,
-    style: { ...view.style, most: mostOf(view, film, n, frame), levels: unstable ? FEW_LEVELS : undefined },
-  }));
+  const cells = columns.map(
+    (frame): SheetCell => ({
+      image: greyImage(view.probe, n),
+      heat: film.maps[frame]!,
+      note: mapState(film.maps[frame]!),
+      words: `step ${formatStep(view.frames[frame]!.step)}`,
+      style: { ...view.style, most: mostOf(view, film, n, frame), levels: unstable ? FEW_LEVELS : undefined },
+    }),
+  );
   const warning = `${failsRandomisation(view.tag.method) ? ` · ${FAILS_RANDOMISATION}` : ''}${unstable ? ' · unstable' : ''}`;
   const most = view.perImage ? 'p99 of each map' : formatMass(view.domain(n).most);
-  return { title: `${tagLabel(view.tag)}${warning}`, cells, legend: { most, unit: view.perImage ? '(shape only)' : 'p99 over all steps', style: cells[0]!.style } };
+  return {
+    title: `${tagLabel(view.tag)}${warning}`,
+    cells,
+    legend: { most, unit: view.perImage ? '(shape only)' : 'p99 over all steps', style: cells[0]!.style },
+  };
 }

@@ -25,7 +25,12 @@ export const FEW_LEVELS = 4;
 /** The trust record at or before the frame shown, or the first. */
 export function trustAt(view: FilmView): FilmView['trust'][number] | undefined {
   const at = view.frames[view.current]!.step;
-  return view.trust[nearestIndex(view.trust.map((one) => one.step), at)];
+  return view.trust[
+    nearestIndex(
+      view.trust.map((one) => one.step),
+      at,
+    )
+  ];
 }
 
 const driftOfFilm = new WeakMap<object, ReturnType<typeof driftOf>>();
@@ -34,7 +39,7 @@ const driftOfFilm = new WeakMap<object, ReturnType<typeof driftOf>>();
 export function filmDrift(view: FilmView, n: number): ReturnType<typeof driftOf> {
   const film = view.film(n);
   let known = driftOfFilm.get(film);
-  if (!known) driftOfFilm.set(film, known = driftOf(film.maps));
+  if (!known) driftOfFilm.set(film, (known = driftOf(film.maps)));
   return known;
 }
 
@@ -45,13 +50,15 @@ const PIECE = 40;
 const CHART = 54;
 
 /** Height of a line: its caption, its film, and the frame of the current step. */
-export const lineHeight = (view: FilmView): number => Math.max(CHART, view.cellHeight + 2 * MARGIN) + (view.captions ? CAPTION : 0);
+export const lineHeight = (view: FilmView): number =>
+  Math.max(CHART, view.cellHeight + 2 * MARGIN) + (view.captions ? CAPTION : 0);
 
 /** The line, once there is time for it. */
 export function FilmLine({ n, view }: { n: number; view: FilmView }) {
   const ready = useTurn(() => [
     ...(view.means ? [] : inPieces(view.frames, PIECE, (frame) => decoded(frame.record, n))),
-    () => view.film(n), () => view.domain(n),
+    () => view.film(n),
+    () => view.domain(n),
   ]);
   return ready ? <Line n={n} view={view} /> : <div style={{ height: `${lineHeight(view)}px` }} />;
 }
@@ -62,19 +69,28 @@ function Line({ n, view }: { n: number; view: FilmView }) {
   const image = greyImage(view.probe, view.means ? -1 : n);
   const unstable = isUnstable(trustAt(view)?.record, n) && !view.means;
   const drawn = useRef<Drawn>(undefined);
-  const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
-    const cells = columns.map((frame, i): Cell => ({
-      heat: view.peek && image ? null : film.maps[frame]!, current: frame === current && columns.indexOf(frame) === i,
-      style: { ...view.style, most: mostOf(view, film, n, frame), levels: unstable ? FEW_LEVELS : undefined },
-      note: mapState(film.maps[frame]!),
-    }));
-    const next = { image, cells, cellWidth, cellHeight, theme };
-    drawFilm(context, next, surface, theme, drawn.current);
-    drawn.current = next;
-  }, [view, film, image, n, unstable]);
-  const drawLine = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
-    drawMass(context, { steps: frames.map((frame) => frame.step), mass: film.mass, current }, surface, theme);
-  }, [frames, film, current]);
+  const draw = useCallback(
+    (context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
+      const cells = columns.map(
+        (frame, i): Cell => ({
+          heat: view.peek && image ? null : film.maps[frame]!,
+          current: frame === current && columns.indexOf(frame) === i,
+          style: { ...view.style, most: mostOf(view, film, n, frame), levels: unstable ? FEW_LEVELS : undefined },
+          note: mapState(film.maps[frame]!),
+        }),
+      );
+      const next = { image, cells, cellWidth, cellHeight, theme };
+      drawFilm(context, next, surface, theme, drawn.current);
+      drawn.current = next;
+    },
+    [view, film, image, n, unstable],
+  );
+  const drawLine = useCallback(
+    (context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
+      drawMass(context, { steps: frames.map((frame) => frame.step), mass: film.mass, current }, surface, theme);
+    },
+    [frames, film, current],
+  );
   const choose = (event: MouseEvent): void => {
     const cell = cellAt(event.offsetX, columns.length, cellWidth);
     if (!view.means) sample.value = n;
@@ -86,10 +102,22 @@ function Line({ n, view }: { n: number; view: FilmView }) {
     <div class="film-line">
       {view.captions && <Caption n={n} view={view} unstable={unstable} />}
       <div class="film-strip">
-        <Picture class="film" width={columns.length * (cellWidth + GAP) - GAP + 2 * MARGIN} height={cellHeight + 2 * MARGIN} draw={draw} keeps onClick={choose}
-          label={`${tagLabel(view.tag)} of ${view.name(n)} at ${columns.length} steps; at step ${frames[current]!.step} ${state || strongestPlace(film.maps[current]!)}.`} />
+        <Picture
+          class="film"
+          width={columns.length * (cellWidth + GAP) - GAP + 2 * MARGIN}
+          height={cellHeight + 2 * MARGIN}
+          draw={draw}
+          keeps
+          onClick={choose}
+          label={`${tagLabel(view.tag)} of ${view.name(n)} at ${columns.length} steps; at step ${frames[current]!.step} ${state || strongestPlace(film.maps[current]!)}.`}
+        />
         <span class="film-mass">
-          <Picture width={MASS_WIDTH} height={36} draw={drawLine} label={`Total mass of ${view.name(n)}: ${massWords(film, frames, current)}.`} />
+          <Picture
+            width={MASS_WIDTH}
+            height={36}
+            draw={drawLine}
+            label={`Total mass of ${view.name(n)}: ${massWords(film, frames, current)}.`}
+          />
           <span class="soft">{Number.isFinite(mass) ? formatMass(mass) : 'not a number'}</span>
         </span>
         <DriftPlace n={n} view={view} />
@@ -103,9 +131,28 @@ function Caption({ n, view, unstable }: { n: number; view: FilmView; unstable: b
   return (
     <div class="film-caption">
       <strong title={methodMeaning(view.tag.method)}>{tagLabel(view.tag)}</strong>
-      {failsRandomisation(view.tag.method) && <span class="badge warn" title={methodMeaning(view.tag.method)}>{FAILS_RANDOMISATION}</span>}
-      {unstable && <span class="badge warn" title="The map changes much when the input changes little (stability below 0.5): it is drawn in few colour levels.">unstable</span>}
-      {trust && !view.means && badgesOf(trust.record, n).filter((one) => !one.reason).map((one) => <span key={one.name} class="soft" title={one.meaning}>{one.name} <span class="aligned">{one.text}</span></span>)}
+      {failsRandomisation(view.tag.method) && (
+        <span class="badge warn" title={methodMeaning(view.tag.method)}>
+          {FAILS_RANDOMISATION}
+        </span>
+      )}
+      {unstable && (
+        <span
+          class="badge warn"
+          title="The map changes much when the input changes little (stability below 0.5): it is drawn in few colour levels."
+        >
+          unstable
+        </span>
+      )}
+      {trust &&
+        !view.means &&
+        badgesOf(trust.record, n)
+          .filter((one) => !one.reason)
+          .map((one) => (
+            <span key={one.name} class="soft" title={one.meaning}>
+              {one.name} <span class="aligned">{one.text}</span>
+            </span>
+          ))}
     </div>
   );
 }
@@ -120,12 +167,28 @@ function DriftLine({ n, view }: { n: number; view: FilmView }) {
   const { frames, current } = view;
   const drift = filmDrift(view, n);
   const steps = useMemo(() => frames.map((frame) => frame.step), [frames]);
-  const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
-    drawDrift(context, { steps, toPrevious: drift.rankToPrevious, toLast: drift.rankToLast, current }, surface, theme);
-  }, [steps, drift, current]);
+  const draw = useCallback(
+    (context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
+      drawDrift(
+        context,
+        { steps, toPrevious: drift.rankToPrevious, toLast: drift.rankToLast, current },
+        surface,
+        theme,
+      );
+    },
+    [steps, drift, current],
+  );
   return (
-    <span class="film-mass" title="Rank correlation with the snapshot before (thin) and with the last one (thick); top 1: the same order, middle line 0.">
-      <Picture width={MASS_WIDTH} height={36} draw={draw} label={`Similarity of ${view.name(n)} to the last snapshot: ${settledWords(drift.rankToLast, steps)}.`} />
+    <span
+      class="film-mass"
+      title="Rank correlation with the snapshot before (thin) and with the last one (thick); top 1: the same order, middle line 0."
+    >
+      <Picture
+        width={MASS_WIDTH}
+        height={36}
+        draw={draw}
+        label={`Similarity of ${view.name(n)} to the last snapshot: ${settledWords(drift.rankToLast, steps)}.`}
+      />
       <span class="soft">{settledWords(drift.rankToLast, steps).replace('like now ', '')}</span>
     </span>
   );

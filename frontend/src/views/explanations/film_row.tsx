@@ -54,7 +54,9 @@ export function useNear(element: { current: Element | null }): boolean {
   const [near, setNear] = useState(typeof IntersectionObserver === 'undefined');
   useEffect(() => {
     if (typeof IntersectionObserver === 'undefined') return undefined;
-    const observer = new IntersectionObserver((entries) => setNear(entries.some((one) => one.isIntersecting)), { rootMargin: '80px' });
+    const observer = new IntersectionObserver((entries) => setNear(entries.some((one) => one.isIntersecting)), {
+      rootMargin: '80px',
+    });
     observer.observe(element.current!);
     return () => observer.disconnect();
   }, []);
@@ -68,13 +70,28 @@ export function FilmRow({ n, views: wanted }: { n: number; views: readonly FilmV
   const selected = !wanted[0]!.means && sample.value === n;
   const views = useLate(wanted, selected || !near);
   const view = views[0]!;
-  useEffect(() => { if (selected) place.current?.scrollIntoView?.({ block: 'nearest' }); }, [selected]);
+  useEffect(() => {
+    if (selected) place.current?.scrollIntoView?.({ block: 'nearest' });
+  }, [selected]);
   const lines = views.reduce((sum, one) => sum + lineHeight(one), 0);
   const height = Math.max(lines, THUMB + 2 * MARGIN);
   return (
     <li ref={place} class={`film-row${selected ? ' selected' : ''}`} style={{ height: `${height + 8}px` }}>
-      {near && (view.means ? <span class="film-head"><strong>{view.name(n)}</strong></span> : <RowHead n={n} view={view} selected={selected} />)}
-      {near && <div class="film-lines">{views.map((one) => <FilmLine key={one.tag.tag} n={n} view={one} />)}</div>}
+      {near &&
+        (view.means ? (
+          <span class="film-head">
+            <strong>{view.name(n)}</strong>
+          </span>
+        ) : (
+          <RowHead n={n} view={view} selected={selected} />
+        ))}
+      {near && (
+        <div class="film-lines">
+          {views.map((one) => (
+            <FilmLine key={one.tag.tag} n={n} view={one} />
+          ))}
+        </div>
+      )}
     </li>
   );
 }
@@ -82,15 +99,40 @@ export function FilmRow({ n, views: wanted }: { n: number; views: readonly FilmV
 function RowHead({ n, view, selected }: { n: number; view: FilmView; selected: boolean }) {
   const state = sampleState(view.frames[view.current]!.record, view.probe, n);
   const image = greyImage(view.probe, n);
-  const draw = useCallback((context: CanvasRenderingContext2D, { width, height }: Surface) => {
-    context.imageSmoothingEnabled = false;
-    if (image) context.drawImage(image, 0, 0, width, height);
-  }, [image]);
+  const draw = useCallback(
+    (context: CanvasRenderingContext2D, { width, height }: Surface) => {
+      context.imageSmoothingEnabled = false;
+      if (image) context.drawImage(image, 0, 0, width, height);
+    },
+    [image],
+  );
   return (
-    <button type="button" class="film-head" aria-pressed={selected} onClick={() => { sample.value = n; }}>
-      {image && <Picture label={`Input ${n + 1}`} width={Math.min(THUMB, (THUMB * image.width) / image.height)} height={Math.min(THUMB, (THUMB * image.height) / image.width)} draw={draw} />}
+    <button
+      type="button"
+      class="film-head"
+      aria-pressed={selected}
+      onClick={() => {
+        sample.value = n;
+      }}
+    >
+      {image && (
+        <Picture
+          label={`Input ${n + 1}`}
+          width={Math.min(THUMB, (THUMB * image.width) / image.height)}
+          height={Math.min(THUMB, (THUMB * image.height) / image.width)}
+          draw={draw}
+        />
+      )}
       <span class="film-words">
-        <span><strong>{n + 1}</strong>{state.label && <> · {state.regression ? 'target' : 'true'} {state.label}</>}</span>
+        <span>
+          <strong>{n + 1}</strong>
+          {state.label && (
+            <>
+              {' '}
+              · {state.regression ? 'target' : 'true'} {state.label}
+            </>
+          )}
+        </span>
         <span>{state.regression ? state.prediction : <>says {state.prediction}</>}</span>
         {state.wrong && <span class="wrong">✗ wrong</span>}
       </span>
@@ -101,7 +143,9 @@ function RowHead({ n, view, selected }: { n: number; view: FilmView; selected: b
 /** Three digits, without an exponent while a person can read it. */
 export function formatMass(value: number): string {
   if (value === 0) return '0';
-  return Math.abs(value) >= 0.001 && Math.abs(value) < 100_000 ? Number(value.toPrecision(3)).toString() : value.toExponential(1);
+  return Math.abs(value) >= 0.001 && Math.abs(value) < 100_000
+    ? Number(value.toPrecision(3)).toString()
+    : value.toExponential(1);
 }
 
 export function massWords(film: SampleFilm, frames: Frames, current: number): string {

@@ -12,7 +12,14 @@ export function inputName(probe: Probe | undefined, n: number, i: number): strin
   return probe?.tokens[n]?.tokens[i] ?? probe?.featureNames[i] ?? `${NAMES[probe?.kind ?? ''] ?? 'input'} ${i + 1}`;
 }
 
-interface Props { n: number; map: Grid; probe: Probe | undefined; most: number; signed: boolean; colours: ColourMapName }
+interface Props {
+  n: number;
+  map: Grid;
+  probe: Probe | undefined;
+  most: number;
+  signed: boolean;
+  colours: ColourMapName;
+}
 
 /** Text where the probe holds tokens, bars otherwise. */
 export function WordsOrBars(props: Props) {
@@ -25,7 +32,17 @@ function Words({ n, map, probe, most, signed, colours }: Props) {
       {Array.from(map.values, (value, i) => {
         const colour = signed ? mapSigned(colours, value, most) : mapUnsigned(colours, value, most);
         const words = Number.isFinite(value) ? formatMass(value) : 'not a number';
-        return <span key={i} class="word" title={words} style={{ background: `rgb(${colour.join(' ')})`, color: inkOn(colour) }}>{inputName(probe, n, i)}<span class="unseen"> {words}</span></span>;
+        return (
+          <span
+            key={i}
+            class="word"
+            title={words}
+            style={{ background: `rgb(${colour.join(' ')})`, color: inkOn(colour) }}
+          >
+            {inputName(probe, n, i)}
+            <span class="unseen"> {words}</span>
+          </span>
+        );
       })}
     </p>
   );
@@ -35,20 +52,38 @@ const BARS = 24;
 
 /** The strongest first; the bar's side is the sign, its length the share of the scale. */
 function Bars({ n, map, probe, most, signed, colours }: Props) {
-  const order = Array.from(map.values.keys()).sort((a, b) => size(map.values[b]!) - size(map.values[a]!)).slice(0, BARS);
+  const order = Array.from(map.values.keys())
+    .sort((a, b) => size(map.values[b]!) - size(map.values[a]!))
+    .slice(0, BARS);
   return (
     <table class="bars">
-      <caption class="soft">{map.values.length > BARS ? `The ${BARS} strongest of ${map.values.length} inputs` : 'All inputs, the strongest first'}</caption>
+      <caption class="soft">
+        {map.values.length > BARS
+          ? `The ${BARS} strongest of ${map.values.length} inputs`
+          : 'All inputs, the strongest first'}
+      </caption>
       <tbody>
         {order.map((i) => {
           const value = map.values[i]!;
           const share = most > 0 && Number.isFinite(value) ? Math.min(1, Math.abs(value) / most) : 0;
-          const colour = signed ? mapSigned(colours, Math.sign(value) * most * 0.75, most) : mapUnsigned(colours, most * 0.6, most);
+          const colour = signed
+            ? mapSigned(colours, Math.sign(value) * most * 0.75, most)
+            : mapUnsigned(colours, most * 0.6, most);
           const left = signed ? (value < 0 ? 50 - 50 * share : 50) : 0;
           return (
             <tr key={i}>
               <th scope="row">{inputName(probe, n, i)}</th>
-              <td class="bar-cell"><span class="bar-axis" style={{ left: signed ? '50%' : '0' }} /><span class="bar" style={{ left: `${left}%`, width: `${share * (signed ? 50 : 100)}%`, background: `rgb(${colour.join(' ')})` }} /></td>
+              <td class="bar-cell">
+                <span class="bar-axis" style={{ left: signed ? '50%' : '0' }} />
+                <span
+                  class="bar"
+                  style={{
+                    left: `${left}%`,
+                    width: `${share * (signed ? 50 : 100)}%`,
+                    background: `rgb(${colour.join(' ')})`,
+                  }}
+                />
+              </td>
               <td>{Number.isFinite(value) ? formatMass(value).replace('-', '−') : 'not a number'}</td>
             </tr>
           );
@@ -59,4 +94,3 @@ function Bars({ n, map, probe, most, signed, colours }: Props) {
 }
 
 const size = (value: number): number => (Number.isFinite(value) ? Math.abs(value) : -1);
-

@@ -25,7 +25,9 @@ export function Drawer() {
       <div class="drawer-head">
         <h2 id="drawer-title">{name || 'Whole network'}</h2>
         <span class="spring" />
-        <button type="button" class="icon" aria-label="Close the layer" title="Close (Esc)" onClick={closeDrawer}>×</button>
+        <button type="button" class="icon" aria-label="Close the layer" title="Close (Esc)" onClick={closeDrawer}>
+          ×
+        </button>
       </div>
       {name ? <LayerDetail name={name} /> : <NetworkDetail />}
     </aside>
@@ -35,7 +37,9 @@ export function Drawer() {
 function NetworkDetail() {
   const finding = current.value;
   if (finding) return <NetworkEvidence finding={finding} />;
-  return ruled.value === undefined ? null : <p class="soft">This run has no finding “{shownFinding.value}”. The link may be of another run.</p>;
+  return ruled.value === undefined ? null : (
+    <p class="soft">This run has no finding “{shownFinding.value}”. The link may be of another run.</p>
+  );
 }
 
 function LayerDetail({ name }: { name: string }) {
@@ -52,7 +56,8 @@ function Detail({ name, table }: { name: string; table: Names }) {
   const layer = table.layers.find((one) => one.name === name);
   const parameters = table.parameters.filter((one) => one.layer === name);
   const finding = current.value;
-  if (!layer && parameters.length === 0) return <p class="soft">The run has no layer of this name. It may belong to another run.</p>;
+  if (!layer && parameters.length === 0)
+    return <p class="soft">The run has no layer of this name. It may belong to another run.</p>;
   return (
     <>
       <p class="soft">{layer ? describe(layer) : 'holds parameters; its output is not observed'}</p>
@@ -74,7 +79,8 @@ function Detail({ name, table }: { name: string; table: Names }) {
 export function describe(layer: Layer): string {
   const parts = [layer.type, layer.outputShape.join(' × ')];
   if (layer.units) parts.push(`${layer.units} units`);
-  if (layer.activation && layer.activation.toLowerCase() !== layer.type.toLowerCase()) parts.push(`followed by ${layer.activation}`);
+  if (layer.activation && layer.activation.toLowerCase() !== layer.type.toLowerCase())
+    parts.push(`followed by ${layer.activation}`);
   if (layer.calls > 1) parts.push(`runs ${layer.calls} times, the last is shown`);
   return parts.filter(Boolean).join(' · ');
 }
@@ -82,15 +88,23 @@ export function describe(layer: Layer): string {
 /** What else the rules say of this layer and its parameters. */
 function OtherFindings({ name, parameters }: { name: string; parameters: readonly Parameter[] }) {
   const record = ruled.value?.record;
-  const others = (record?.findings ?? []).filter((one) => layerOf(one.layer, parameters) === name && keyOf(one) !== shownFinding.value);
+  const others = (record?.findings ?? []).filter(
+    (one) => layerOf(one.layer, parameters) === name && keyOf(one) !== shownFinding.value,
+  );
   if (!record || others.length === 0) return null;
   return (
     <ul class="others" aria-label="Other findings of this layer">
       {worstFirst(others).map((one) => (
         <li key={keyOf(one)} class={severityOf(one)}>
-          <span class="finding-mark" role="img" aria-label={severityOf(one)}>{MARK[severityOf(one)]}</span>
-          <span title={one.message}>{titleOf(one)} <span class="soft">{whenOf(one, record.step)}</span></span>
-          <button type="button" class="link" onClick={() => openFinding(one)}>Open<span class="unseen"> {titleOf(one)}</span></button>
+          <span class="finding-mark" role="img" aria-label={severityOf(one)}>
+            {MARK[severityOf(one)]}
+          </span>
+          <span title={one.message}>
+            {titleOf(one)} <span class="soft">{whenOf(one, record.step)}</span>
+          </span>
+          <button type="button" class="link" onClick={() => openFinding(one)}>
+            Open<span class="unseen"> {titleOf(one)}</span>
+          </button>
         </li>
       ))}
     </ul>

@@ -11,11 +11,22 @@ import { formatStep } from '../../model/steps';
 export function Explain({ name, layers }: { name: string; layers: readonly Layer[] }) {
   const target = explainedFrom(name, layers, new Set(attributionTags.value.map((one) => one.layer)));
   if (!target) return <NotExplained name={name} />;
-  const open = (): void => batch(() => { explainedLayer.value = target; view.value = 'explanations'; closeDrawer(); });
+  const open = (): void =>
+    batch(() => {
+      explainedLayer.value = target;
+      view.value = 'explanations';
+      closeDrawer();
+    });
   return (
     <p class="explain-here">
-      <button type="button" onClick={open}>Explain this layer here</button>
-      <span class="soft small"> at step {formatStep(step.value)}{target !== name && `, in ${target}: the next layer with explanations`}</span>
+      <button type="button" onClick={open}>
+        Explain this layer here
+      </button>
+      <span class="soft small">
+        {' '}
+        at step {formatStep(step.value)}
+        {target !== name && `, in ${target}: the next layer with explanations`}
+      </span>
     </p>
   );
 }
@@ -24,7 +35,9 @@ function NotExplained({ name }: { name: string }) {
   const targets = status(run.value).loaded.value.value?.record.targetLayers ?? [];
   return (
     <p class="soft small">
-      No explanations were logged for this layer or one after it{targets.length > 0 && <> (but for {targets.join(', ')})</>}. Ask for them with <code>target_layers=["{name}"]</code>.
+      No explanations were logged for this layer or one after it
+      {targets.length > 0 && <> (but for {targets.join(', ')})</>}. Ask for them with{' '}
+      <code>target_layers=["{name}"]</code>.
     </p>
   );
 }

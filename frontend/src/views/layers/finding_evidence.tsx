@@ -25,7 +25,9 @@ interface Props {
 export function LayerEvidence({ finding, name, layer, table }: Props) {
   return (
     <>
-      <FindingCard finding={finding}><Explain name={name} layers={table.layers} /></FindingCard>
+      <FindingCard finding={finding}>
+        <Explain name={name} layers={table.layers} />
+      </FindingCard>
       <CompareSteps />
       <div class="evidence">
         {layer && <LayerRidges name={name} signal="activation" title="Activations" height={RIDGES} />}
@@ -53,11 +55,19 @@ function FindingCard({ finding, children }: { finding: Finding; children?: Compo
   return (
     <section class={`finding-card ${severity}`} aria-label="Finding">
       <p class="finding-title">
-        <span class="finding-mark" role="img" aria-label={severity}>{MARK[severity]}</span>
-        <span><strong>{titleOf(finding)}</strong> {whenOf(finding, record?.step ?? 0)}</span>
+        <span class="finding-mark" role="img" aria-label={severity}>
+          {MARK[severity]}
+        </span>
+        <span>
+          <strong>{titleOf(finding)}</strong> {whenOf(finding, record?.step ?? 0)}
+        </span>
       </p>
       {finding.title && <p>{finding.message}</p>}
-      <div class="soft small"><Definition rule={finding.rule} rules={record?.rules ?? []}>{measured(finding)}</Definition></div>
+      <div class="soft small">
+        <Definition rule={finding.rule} rules={record?.rules ?? []}>
+          {measured(finding)}
+        </Definition>
+      </div>
       <dl class="advice">
         {finding.cause && [<dt key="likely">Likely</dt>, <dd>{finding.cause}</dd>]}
         {finding.advice && [<dt key="try">Try</dt>, <dd>{finding.advice}</dd>]}

@@ -29,24 +29,53 @@ export function Layers() {
       <div class="card-head">
         <h1 id="layers-title">Layers</h1>
         <MetricPicker />
-        <label class="picker"><span class="soft">sort</span>{' '}
-          <select value={sortLayers.value} onChange={(event) => { sortLayers.value = event.currentTarget.value as 'model' | 'worst'; }}>
+        <label class="picker">
+          <span class="soft">sort</span>{' '}
+          <select
+            value={sortLayers.value}
+            onChange={(event) => {
+              sortLayers.value = event.currentTarget.value as 'model' | 'worst';
+            }}
+          >
             <option value="model">as in the model</option>
-            <option value="worst">{metric.kind === 'share' || !metric.lowIsBad ? 'highest first' : 'lowest first'}</option>
+            <option value="worst">
+              {metric.kind === 'share' || !metric.lowIsBad ? 'highest first' : 'lowest first'}
+            </option>
           </select>
         </label>
-        <label class="picker"><span class="unseen">Filter by name</span>
-          <input type="search" placeholder="filter by name" value={filterText.value} onInput={(event) => { filterText.value = event.currentTarget.value; }} />
+        <label class="picker">
+          <span class="unseen">Filter by name</span>
+          <input
+            type="search"
+            placeholder="filter by name"
+            value={filterText.value}
+            onInput={(event) => {
+              filterText.value = event.currentTarget.value;
+            }}
+          />
         </label>
         <span class="spring" />
-        <button type="button" class="toggle" aria-pressed={asTable.value} onClick={() => { asTable.value = !asTable.value; }}>View as table</button>
+        <button
+          type="button"
+          class="toggle"
+          aria-pressed={asTable.value}
+          onClick={() => {
+            asTable.value = !asTable.value;
+          }}
+        >
+          View as table
+        </button>
       </div>
       <p class="soft">{metric.meaning}</p>
       <Async resource={series(run.value, metric.signal, metric.column)} what={metric.label} height={320}>
         {(found) => {
           if (!found) return <Missing signal={signalWord(metric)} />;
           if (found.firstSteps.length === 0) return <Empty title={`No ${metric.label} yet.`} />;
-          return asTable.value ? <StripTable metric={metric} series={found} /> : <LayerRows metric={metric} found={found} />;
+          return asTable.value ? (
+            <StripTable metric={metric} series={found} />
+          ) : (
+            <LayerRows metric={metric} found={found} />
+          );
         }}
       </Async>
     </section>
@@ -54,12 +83,20 @@ export function Layers() {
 }
 
 /** Row numbers in the chosen order that match the filter; worst first is highest first unless low values are the bad ones. */
-export function orderRows(names: readonly string[], values: ArrayLike<number>, sort: 'model' | 'worst', filter: string, lowIsBad = false): number[] {
+export function orderRows(
+  names: readonly string[],
+  values: ArrayLike<number>,
+  sort: 'model' | 'worst',
+  filter: string,
+  lowIsBad = false,
+): number[] {
   const wanted = filter.trim().toLowerCase();
   const rows = names.flatMap((name, i) => (name.toLowerCase().includes(wanted) ? [i] : []));
   if (sort === 'model') return rows;
   const size = (i: number): number => (Number.isNaN(values[i]!) ? -1 : Math.abs(values[i]!));
-  return rows.sort((a, b) => (lowIsBad && !Number.isNaN(values[a]!) && !Number.isNaN(values[b]!) ? size(a) - size(b) : size(b) - size(a)));
+  return rows.sort((a, b) =>
+    lowIsBad && !Number.isNaN(values[a]!) && !Number.isNaN(values[b]!) ? size(a) - size(b) : size(b) - size(a),
+  );
 }
 
 function LayerRows({ metric, found }: { metric: Metric; found: Series }) {
@@ -73,35 +110,101 @@ function LayerRows({ metric, found }: { metric: Metric; found: Series }) {
   return (
     <>
       <div class="strip-foot soft">
-        <Legend metric={metric} scale={model.scale} /><span>{sourceNote(found)}</span>
-        <span>{rows.length} of {found.names.length} rows</span>
+        <Legend metric={metric} scale={model.scale} />
+        <span>{sourceNote(found)}</span>
+        <span>
+          {rows.length} of {found.names.length} rows
+        </span>
       </div>
       {rows.length === 0 && <Empty title={`No layer’s name contains “${filterText.value}”.`} />}
       <div class="layer-rows">
         {rows.map((row) => {
           const name = found.names[row]!;
           const kind = table?.layers.find((one) => one.name === name);
-          return <LayerRow key={name} name={name} type={kind?.type ?? ''} calls={kind?.calls ?? 1} model={model} row={row} shown={shown} fires={fires}
-            value={formatValue(metric.kind, values[row]!)} label={metric.label} open={drawerLayer.value === layerOf(name, table?.parameters ?? [])} />;
+          return (
+            <LayerRow
+              key={name}
+              name={name}
+              type={kind?.type ?? ''}
+              calls={kind?.calls ?? 1}
+              model={model}
+              row={row}
+              shown={shown}
+              fires={fires}
+              value={formatValue(metric.kind, values[row]!)}
+              label={metric.label}
+              open={drawerLayer.value === layerOf(name, table?.parameters ?? [])}
+            />
+          );
         })}
       </div>
-      {table && table.neverExecuted.length > 0 && <p class="soft">Never executed by the forward pass: {table.neverExecuted.join(', ')}.</p>}
+      {table && table.neverExecuted.length > 0 && (
+        <p class="soft">Never executed by the forward pass: {table.neverExecuted.join(', ')}.</p>
+      )}
     </>
   );
 }
 
-interface RowProps { name: string; type: string; calls: number; model: StripModel; row: number; shown: number; fires: readonly Fire[]; value: string; label: string; open: boolean }
+interface RowProps {
+  name: string;
+  type: string;
+  calls: number;
+  model: StripModel;
+  row: number;
+  shown: number;
+  fires: readonly Fire[];
+  value: string;
+  label: string;
+  open: boolean;
+}
 
 function LayerRow({ name, type, calls, model, row, shown, fires, value, label, open }: RowProps) {
-  const draw = useCallback((context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
-    drawStrip(context, { rows: [model.rows[row]!], firstSteps: model.firstSteps, scale: model.steps, map: model.scale.map, marks: [{ step: shown }], rowHeight: ROW - 4 }, surface, theme);
-    drawFires(context, { fires: fires.flatMap((one) => (one.row === row ? [{ ...one, row: 0 }] : [])), scale: model.steps, rowHeight: ROW - 4 }, surface, theme);
-  }, [model, row, shown, fires]);
+  const draw = useCallback(
+    (context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => {
+      drawStrip(
+        context,
+        {
+          rows: [model.rows[row]!],
+          firstSteps: model.firstSteps,
+          scale: model.steps,
+          map: model.scale.map,
+          marks: [{ step: shown }],
+          rowHeight: ROW - 4,
+        },
+        surface,
+        theme,
+      );
+      drawFires(
+        context,
+        {
+          fires: fires.flatMap((one) => (one.row === row ? [{ ...one, row: 0 }] : [])),
+          scale: model.steps,
+          rowHeight: ROW - 4,
+        },
+        surface,
+        theme,
+      );
+    },
+    [model, row, shown, fires],
+  );
   return (
     <div class={`layer-row${open ? ' open' : ''}`}>
-      <button type="button" class="strip-name" aria-label={`Open ${name}`} onClick={() => openLayer(name)}>{name}</button>
-      <span class="soft layer-type" title={calls > 1 ? `One forward pass runs this layer ${calls} times; the last call is shown.` : undefined}>{type}{calls > 1 && ` ×${calls}`}</span>
-      <Picture height={ROW - 4} draw={draw} label={`${label} of ${name} over the steps; ${value} at step ${shown}`} onClick={() => openLayer(name)} />
+      <button type="button" class="strip-name" aria-label={`Open ${name}`} onClick={() => openLayer(name)}>
+        {name}
+      </button>
+      <span
+        class="soft layer-type"
+        title={calls > 1 ? `One forward pass runs this layer ${calls} times; the last call is shown.` : undefined}
+      >
+        {type}
+        {calls > 1 && ` ×${calls}`}
+      </span>
+      <Picture
+        height={ROW - 4}
+        draw={draw}
+        label={`${label} of ${name} over the steps; ${value} at step ${shown}`}
+        onClick={() => openLayer(name)}
+      />
       <span class="layer-value">{value}</span>
     </div>
   );

@@ -31,17 +31,61 @@ export interface StepWindow {
 export function LayerLines({ name, parameters }: { name: string; parameters: Parameter[] }) {
   const own = new Set(parameters.map((one) => one.name));
   const panels: Panel[] = [
-    { title: 'Gradient norm at its output', meaning: 'Length of the gradient of the loss at the layer’s output.', signal: 'gradient', column: 'norm', pick: (row) => row === name, log: true },
-    { title: 'Gradient norm of its weights', meaning: 'Length of the gradient of the loss at each weight tensor.', signal: 'weight_gradient', column: 'norm', pick: (row) => own.has(row), log: true },
-    { title: 'Update ratio of its weights', meaning: '‖Δw‖ / ‖w‖ of the last optimiser step; around 0.001 is common.', signal: 'weight', column: 'update_ratio', pick: (row) => own.has(row), log: true },
-    { title: 'Learning rate', meaning: 'As the optimiser had it.', signal: 'scalars', column: 'value', pick: (row) => /learning_rate|^lr/.test(row), log: true },
-    { title: 'Loss', meaning: 'As the training script gave it.', signal: 'scalars', column: 'value', pick: (row) => /loss/.test(row), log: true },
+    {
+      title: 'Gradient norm at its output',
+      meaning: 'Length of the gradient of the loss at the layer’s output.',
+      signal: 'gradient',
+      column: 'norm',
+      pick: (row) => row === name,
+      log: true,
+    },
+    {
+      title: 'Gradient norm of its weights',
+      meaning: 'Length of the gradient of the loss at each weight tensor.',
+      signal: 'weight_gradient',
+      column: 'norm',
+      pick: (row) => own.has(row),
+      log: true,
+    },
+    {
+      title: 'Update ratio of its weights',
+      meaning: '‖Δw‖ / ‖w‖ of the last optimiser step; around 0.001 is common.',
+      signal: 'weight',
+      column: 'update_ratio',
+      pick: (row) => own.has(row),
+      log: true,
+    },
+    {
+      title: 'Learning rate',
+      meaning: 'As the optimiser had it.',
+      signal: 'scalars',
+      column: 'value',
+      pick: (row) => /learning_rate|^lr/.test(row),
+      log: true,
+    },
+    {
+      title: 'Loss',
+      meaning: 'As the training script gave it.',
+      signal: 'scalars',
+      column: 'value',
+      pick: (row) => /loss/.test(row),
+      log: true,
+    },
   ];
   const frozen = parameters.filter((one) => !one.trainable || !one.inOptimizer);
   return (
     <>
-      {panels.filter((panel) => own.size > 0 || !panel.signal.startsWith('weight')).map((panel) => <LinePanel key={panel.title} panel={panel} />)}
-      {frozen.length > 0 && <p class="soft small">Not trained: {frozen.map((one) => `${one.name} (${one.trainable ? 'no optimiser updates it' : 'frozen'})`).join(', ')}.</p>}
+      {panels
+        .filter((panel) => own.size > 0 || !panel.signal.startsWith('weight'))
+        .map((panel) => (
+          <LinePanel key={panel.title} panel={panel} />
+        ))}
+      {frozen.length > 0 && (
+        <p class="soft small">
+          Not trained:{' '}
+          {frozen.map((one) => `${one.name} (${one.trainable ? 'no optimiser updates it' : 'frozen'})`).join(', ')}.
+        </p>
+      )}
     </>
   );
 }
@@ -60,11 +104,22 @@ function Lines({ panel, found, window }: { panel: Panel; found: Series; window: 
   if (lines.length === 0 || steps.length === 0) return null;
   const label = `${panel.title}: ${lines.map((line) => `${line.name} from ${formatValue('log', first(line.values))} to ${formatValue('log', first([...Array.from(line.values)].reverse()))}`).join('; ')}`;
   const log = panel.log && spread(lines) > LOG_FROM;
-  const head = <>{panel.title} <span class="soft small">{[found.source, log && 'log axis'].filter(Boolean).join(', ')}</span></>;
+  const head = (
+    <>
+      {panel.title} <span class="soft small">{[found.source, log && 'log axis'].filter(Boolean).join(', ')}</span>
+    </>
+  );
   return (
     <section>
       {window ? <h4 title={panel.meaning}>{head}</h4> : <h3 title={panel.meaning}>{head}</h3>}
-      <LineChart label={label} steps={steps} lines={lines} log={log} step={window?.mark ?? step.value} range={window && [from, to]} />
+      <LineChart
+        label={label}
+        steps={steps}
+        lines={lines}
+        log={log}
+        step={window?.mark ?? step.value}
+        range={window && [from, to]}
+      />
     </section>
   );
 }
@@ -74,17 +129,26 @@ const LOG_FROM = 3;
 
 /** The largest positive value over the smallest; 1 without any. */
 export function spread(lines: readonly Line[]): number {
-  const positive = lines.flatMap((line) => Array.from(line.values).filter((value) => value > 0 && Number.isFinite(value)));
+  const positive = lines.flatMap((line) =>
+    Array.from(line.values).filter((value) => value > 0 && Number.isFinite(value)),
+  );
   return positive.length ? Math.max(...positive) / Math.min(...positive) : 1;
 }
 
 /** The wanted rows of a series between two steps, and one column on either side so that lines reach the edge. */
-export function linesOf(found: Series, pick: (name: string) => boolean, from: number, to: number): { steps: number[]; lines: Line[] } {
+export function linesOf(
+  found: Series,
+  pick: (name: string) => boolean,
+  from: number,
+  to: number,
+): { steps: number[]; lines: Line[] } {
   const width = found.firstSteps.length;
   const start = Math.max(0, nearestIndex(found.firstSteps, from));
   const past = found.firstSteps.findIndex((one) => one >= to);
   const end = past < 0 ? width : past + 1;
-  const lines = found.names.flatMap((name, row) => (pick(name) ? [{ name, values: found.high.subarray(row * width + start, row * width + end) }] : []));
+  const lines = found.names.flatMap((name, row) =>
+    pick(name) ? [{ name, values: found.high.subarray(row * width + start, row * width + end) }] : [],
+  );
   return { steps: found.firstSteps.slice(start, end), lines };
 }
 

@@ -19,8 +19,12 @@ export function FindingsCard({ found }: { found: Findings }) {
       <Sentence found={found} />
       {open.length + acknowledged.length > 0 && (
         <ul class="incidents">
-          {open.map((one) => <IncidentItem key={one.key} incident={one} step={found.step} />)}
-          {acknowledged.map((one) => <IncidentItem key={one.key} incident={one} step={found.step} acknowledged />)}
+          {open.map((one) => (
+            <IncidentItem key={one.key} incident={one} step={found.step} />
+          ))}
+          {acknowledged.map((one) => (
+            <IncidentItem key={one.key} incident={one} step={found.step} acknowledged />
+          ))}
         </ul>
       )}
       {muted.length > 0 && <Muted findings={muted} step={found.step} />}
@@ -34,19 +38,41 @@ function Sentence({ found }: { found: Findings }) {
   const watching = found.rules.some((one) => one.state === 'watching');
   const kind = first ? severityOf(first.finding) : watching ? 'fine' : 'unknown';
   const mark = first ? MARK[severityOf(first.finding)] : watching ? '✓' : '…';
-  return <h1 class={`sentence ${kind}`}><span aria-hidden="true">{mark} </span>{sentenceOf(board.value, found)}</h1>;
+  return (
+    <h1 class={`sentence ${kind}`}>
+      <span aria-hidden="true">{mark} </span>
+      {sentenceOf(board.value, found)}
+    </h1>
+  );
 }
 
-interface ItemProps { incident: Incident; step: number; acknowledged?: boolean }
+interface ItemProps {
+  incident: Incident;
+  step: number;
+  acknowledged?: boolean;
+}
 
 function IncidentItem({ incident, step, acknowledged = false }: ItemProps) {
   const { finding, consequences } = incident;
   return (
     <li class={`incident ${severityOf(finding)}${acknowledged ? ' seen' : ''}`}>
       <FindingLine finding={finding} step={step}>
-        <button type="button" class="toggle" aria-pressed={acknowledged} title={acknowledged ? 'Not seen after all: back among the open ones' : 'Seen: greyed, at the end of the list'}
-          onClick={() => toggleAcknowledged(incident.key)}>{acknowledged ? 'Acknowledged' : 'Acknowledge'}</button>
-        <button type="button" title="Set aside; the link you share keeps it so" onClick={() => toggleMuted(incident.key)}>Mute</button>
+        <button
+          type="button"
+          class="toggle"
+          aria-pressed={acknowledged}
+          title={acknowledged ? 'Not seen after all: back among the open ones' : 'Seen: greyed, at the end of the list'}
+          onClick={() => toggleAcknowledged(incident.key)}
+        >
+          {acknowledged ? 'Acknowledged' : 'Acknowledge'}
+        </button>
+        <button
+          type="button"
+          title="Set aside; the link you share keeps it so"
+          onClick={() => toggleMuted(incident.key)}
+        >
+          Mute
+        </button>
       </FindingLine>
       {consequences.length > 0 && <Consequences findings={consequences} step={step} />}
     </li>
@@ -56,11 +82,17 @@ function IncidentItem({ incident, step, acknowledged = false }: ItemProps) {
 function Consequences({ findings, step }: { findings: readonly Finding[]; step: number }) {
   return (
     <details class="consequences">
-      <summary>and {findings.length} {findings.length === 1 ? 'consequence' : 'consequences'}</summary>
+      <summary>
+        and {findings.length} {findings.length === 1 ? 'consequence' : 'consequences'}
+      </summary>
       <ul>
         {findings.map((one) => (
           <li key={keyOf(one)} class={severityOf(one)}>
-            <FindingLine finding={one} step={step}><button type="button" onClick={() => toggleMuted(keyOf(one))}>Mute</button></FindingLine>
+            <FindingLine finding={one} step={step}>
+              <button type="button" onClick={() => toggleMuted(keyOf(one))}>
+                Mute
+              </button>
+            </FindingLine>
           </li>
         ))}
       </ul>
@@ -68,20 +100,34 @@ function Consequences({ findings, step }: { findings: readonly Finding[]; step: 
   );
 }
 
-interface LineProps { finding: Finding; step: number; children: ComponentChildren }
+interface LineProps {
+  finding: Finding;
+  step: number;
+  children: ComponentChildren;
+}
 
 /** Mark, title, since when, what was measured; then what can be done with it. */
 function FindingLine({ finding, step, children }: LineProps) {
   const open = shownFinding.value === keyOf(finding);
   return (
     <div class={`finding${open ? ' open' : ''}`} data-finding={keyOf(finding)}>
-      <span class="finding-mark" role="img" aria-label={severityOf(finding)}>{MARK[severityOf(finding)]}</span>
+      <span class="finding-mark" role="img" aria-label={severityOf(finding)}>
+        {MARK[severityOf(finding)]}
+      </span>
       <div class="finding-words" title={finding.message}>
-        <p><strong>{titleOf(finding)}</strong> <span class="soft">{whenOf(finding, step)}</span></p>
-        <div class="soft small"><Definition rule={finding.rule} rules={ruled.value?.record.rules ?? []}>{measured(finding)}</Definition></div>
+        <p>
+          <strong>{titleOf(finding)}</strong> <span class="soft">{whenOf(finding, step)}</span>
+        </p>
+        <div class="soft small">
+          <Definition rule={finding.rule} rules={ruled.value?.record.rules ?? []}>
+            {measured(finding)}
+          </Definition>
+        </div>
       </div>
       <div class="finding-acts" role="group" aria-label={titleOf(finding)}>
-        <button type="button" class="primary" aria-pressed={open} onClick={() => openFinding(finding)}>Open</button>
+        <button type="button" class="primary" aria-pressed={open} onClick={() => openFinding(finding)}>
+          Open
+        </button>
         {children}
       </div>
     </div>
@@ -93,12 +139,28 @@ function Muted({ findings, step }: { findings: readonly Finding[]; step: number 
   const shown = useSignal(false);
   return (
     <div class="muted">
-      <p class="soft small">{findings.length} muted · <button type="button" class="link" aria-expanded={shown.value} onClick={() => { shown.value = !shown.value; }}>{shown.value ? 'hide' : 'show'}</button></p>
+      <p class="soft small">
+        {findings.length} muted ·{' '}
+        <button
+          type="button"
+          class="link"
+          aria-expanded={shown.value}
+          onClick={() => {
+            shown.value = !shown.value;
+          }}
+        >
+          {shown.value ? 'hide' : 'show'}
+        </button>
+      </p>
       {shown.value && (
         <ul class="incidents">
           {findings.map((one) => (
             <li key={keyOf(one)} class={`incident seen ${severityOf(one)}`}>
-              <FindingLine finding={one} step={step}><button type="button" onClick={() => toggleMuted(keyOf(one))}>Unmute</button></FindingLine>
+              <FindingLine finding={one} step={step}>
+                <button type="button" onClick={() => toggleMuted(keyOf(one))}>
+                  Unmute
+                </button>
+              </FindingLine>
             </li>
           ))}
         </ul>

@@ -25,9 +25,22 @@ export function MiniFilm() {
       <div class="card-head">
         <h2 id="film-title">What it looks at</h2>
         <span class="spring" />
-        {tag && <button type="button" class="link" onClick={() => { layer.value = tag.layer; view.value = 'explanations'; }}>All explanations</button>}
+        {tag && (
+          <button
+            type="button"
+            class="link"
+            onClick={() => {
+              layer.value = tag.layer;
+              view.value = 'explanations';
+            }}
+          >
+            All explanations
+          </button>
+        )}
       </div>
-      {!tag ? <Missing signal="explanations" /> : (
+      {!tag ? (
+        <Missing signal="explanations" />
+      ) : (
         <Async resource={loadAttributions(run.value, tag.tag)} what={`Explanations of ${tag.layer}`} height={SIZE + 40}>
           {(frames) => (frames.length ? <Film frames={frames} /> : <Missing signal="explanations" />)}
         </Async>
@@ -41,21 +54,45 @@ function Film({ frames }: { frames: Stamped<Attribution>[] }) {
   const image = useBitmap(found?.images[0]);
   const shown = useMemo(() => pickColumns(frames.length, FRAMES).map((i) => frames[i]!), [frames]);
   const isMap = shown[0]!.record.shape.length > 2;
-  const draw = useCallback((context: CanvasRenderingContext2D, _surface: Surface) => {
-    const grids = shown.map((frame) => sampleHeat(frame.record, 0));
-    const most = Math.max(...grids.flatMap((grid) => Array.from(grid.values, Math.abs)).filter(Number.isFinite), 0);
-    const style = { most, signed: true, map: 'rdbu', opacity: 0.85, smooth: true, contour: false } as const;
-    grids.forEach((heat, i) => shown[0]!.record.signed ? drawHeat(context, { image, heat, style, box: { x: i * (SIZE + GAP), y: 0, width: SIZE, height: isMap ? SIZE : 24 } }) : drawThumb(context, { image, heat, most, map: 'inferno', opacity: 0.85, x: i * (SIZE + GAP), size: SIZE }));
-  }, [shown, image, isMap]);
+  const draw = useCallback(
+    (context: CanvasRenderingContext2D, _surface: Surface) => {
+      const grids = shown.map((frame) => sampleHeat(frame.record, 0));
+      const most = Math.max(...grids.flatMap((grid) => Array.from(grid.values, Math.abs)).filter(Number.isFinite), 0);
+      const style = { most, signed: true, map: 'rdbu', opacity: 0.85, smooth: true, contour: false } as const;
+      grids.forEach((heat, i) =>
+        shown[0]!.record.signed
+          ? drawHeat(context, {
+              image,
+              heat,
+              style,
+              box: { x: i * (SIZE + GAP), y: 0, width: SIZE, height: isMap ? SIZE : 24 },
+            })
+          : drawThumb(context, { image, heat, most, map: 'inferno', opacity: 0.85, x: i * (SIZE + GAP), size: SIZE }),
+      );
+    },
+    [shown, image, isMap],
+  );
   const last = shown.at(-1)!.record;
   const target = className(found?.classNames, last.targets[0]);
   const score = `${target} ${last.probabilities ? `${Math.round((last.scores[0] ?? 0) * 100)}\u202f%` : last.scores[0]?.toPrecision(3)}`;
   return (
     <>
-      <Picture height={isMap ? SIZE : 24} width={FRAMES * (SIZE + GAP)} draw={draw}
-        label={`${last.method} of layer ${last.layer} for the first sample at steps ${shown.map((frame) => frame.step).join(', ')}. Newest: ${score}.`} />
-      <div class="film-steps soft">{shown.map((frame) => <span key={frame.step} style={{ width: `${SIZE + GAP}px` }}>{formatStep(frame.step)}</span>)}</div>
-      <p class="soft">{tagLabel(last)} · sample 1 · explains {score} · one scale for all steps</p>
+      <Picture
+        height={isMap ? SIZE : 24}
+        width={FRAMES * (SIZE + GAP)}
+        draw={draw}
+        label={`${last.method} of layer ${last.layer} for the first sample at steps ${shown.map((frame) => frame.step).join(', ')}. Newest: ${score}.`}
+      />
+      <div class="film-steps soft">
+        {shown.map((frame) => (
+          <span key={frame.step} style={{ width: `${SIZE + GAP}px` }}>
+            {formatStep(frame.step)}
+          </span>
+        ))}
+      </div>
+      <p class="soft">
+        {tagLabel(last)} · sample 1 · explains {score} · one scale for all steps
+      </p>
     </>
   );
 }
@@ -69,8 +106,16 @@ function useBitmap(png: Uint8Array | undefined): ImageBitmap | null {
   useEffect(() => {
     let current = true;
     setBitmap(null);
-    if (png) createImageBitmap(new Blob([png.slice()], { type: 'image/png' })).then((made) => { if (current) setBitmap(made); }, () => undefined);
-    return () => { current = false; };
+    if (png)
+      createImageBitmap(new Blob([png.slice()], { type: 'image/png' })).then(
+        (made) => {
+          if (current) setBitmap(made);
+        },
+        () => undefined,
+      );
+    return () => {
+      current = false;
+    };
   }, [png]);
   return bitmap;
 }

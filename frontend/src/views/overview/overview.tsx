@@ -39,16 +39,31 @@ function StripCard() {
   return (
     <section aria-labelledby="strip-title">
       <div class="card-head">
-        <h2 id="strip-title" title={metric.meaning}>Layers over training</h2>
+        <h2 id="strip-title" title={metric.meaning}>
+          Layers over training
+        </h2>
         <MetricPicker />
         <span class="spring" />
-        <button type="button" class="toggle" aria-pressed={asTable.value} onClick={() => { asTable.value = !asTable.value; }}>View as table</button>
+        <button
+          type="button"
+          class="toggle"
+          aria-pressed={asTable.value}
+          onClick={() => {
+            asTable.value = !asTable.value;
+          }}
+        >
+          View as table
+        </button>
       </div>
       <Async resource={series(run.value, metric.signal, metric.column)} what={metric.label} height={200}>
         {(found) => {
           if (!found) return <Missing signal={signalWord(metric)} />;
           if (found.firstSteps.length === 0) return <Empty title={`No ${metric.label} yet.`} />;
-          return asTable.value ? <StripTable metric={metric} series={found} /> : <LayerStrip metric={metric} series={found} />;
+          return asTable.value ? (
+            <StripTable metric={metric} series={found} />
+          ) : (
+            <LayerStrip metric={metric} series={found} />
+          );
         }}
       </Async>
     </section>

@@ -13,7 +13,15 @@ export function Recorder() {
     <section class="recorder" aria-labelledby="recorder-title">
       <h2 id="recorder-title">Recorder</h2>
       <Async resource={status(run.value)} what="The recorder’s status" height={120}>
-        {(found) => (found ? <Report record={found.record} /> : <Empty title="The recorder left no status."><p>Its log may be cut short or older.</p></Empty>)}
+        {(found) =>
+          found ? (
+            <Report record={found.record} />
+          ) : (
+            <Empty title="The recorder left no status.">
+              <p>Its log may be cut short or older.</p>
+            </Empty>
+          )
+        }
       </Async>
     </section>
   );
@@ -27,11 +35,18 @@ function Report({ record }: { record: RunStatus }) {
         <span class="soft"> · {[record.host, ...record.versions].filter(Boolean).join(' · ')}</span>
       </p>
       <Stale record={record} />
-      <p class="soft" title="Time the recorder took out of training, against the budget max_overhead.">{costSentence(record)}</p>
-      {record.droppedRecords > 0 && <p class="notice">{record.droppedRecords} records were dropped because the disk was too slow or full.</p>}
+      <p class="soft" title="Time the recorder took out of training, against the budget max_overhead.">
+        {costSentence(record)}
+      </p>
+      {record.droppedRecords > 0 && (
+        <p class="notice">{record.droppedRecords} records were dropped because the disk was too slow or full.</p>
+      )}
       <dl class="signals">
         {record.signals.map((one) => [
-          <dt key={one.name}><span aria-hidden="true">{one.state === 'captured' ? '✓' : one.state === 'waiting' ? '…' : '–'}</span> {one.name}</dt>,
+          <dt key={one.name}>
+            <span aria-hidden="true">{one.state === 'captured' ? '✓' : one.state === 'waiting' ? '…' : '–'}</span>{' '}
+            {one.name}
+          </dt>,
           <dd class="soft">{signalSentence(one, record)}</dd>,
         ])}
       </dl>
@@ -39,7 +54,8 @@ function Report({ record }: { record: RunStatus }) {
         <ul class="notices" aria-label="Notices of the recorder">
           {record.notices.map((one) => (
             <li key={`${one.subject} ${one.step} ${one.message}`} class={one.level}>
-              <strong>{one.subject || one.level}</strong> {one.message} <span class="soft">step {formatStep(one.step)}</span>
+              <strong>{one.subject || one.level}</strong> {one.message}{' '}
+              <span class="soft">step {formatStep(one.step)}</span>
             </li>
           ))}
         </ul>
@@ -53,10 +69,14 @@ function stateWord(record: RunStatus): string {
 }
 
 /** Words for one signal: captured from where, due when, or off and why. */
-export function signalSentence(signal: { name: string; state: string; reason: string; remedy: string }, record: RunStatus): string {
+export function signalSentence(
+  signal: { name: string; state: string; reason: string; remedy: string },
+  record: RunStatus,
+): string {
   if (signal.state === 'off') return `not captured: ${signal.reason}${signal.remedy ? ` — ${signal.remedy}` : ''}`;
   if (signal.state === 'waiting') {
-    const due = signal.name === 'explanations' || signal.name === 'attention' ? record.nextExplainStep : record.nextLogStep;
+    const due =
+      signal.name === 'explanations' || signal.name === 'attention' ? record.nextExplainStep : record.nextLogStep;
     return `first snapshot due at step ${formatStep(due)}`;
   }
   return signal.reason || 'probe';
@@ -66,7 +86,10 @@ export function signalSentence(signal: { name: string; state: string; reason: st
 export function costSentence(record: RunStatus): string {
   const seconds = record.costs.reduce((sum, one) => sum + one.seconds, 0);
   const skipped = record.costs.reduce((sum, one) => sum + one.skipped, 0);
-  const share = record.trainingSeconds > 0 ? `${((100 * seconds) / record.trainingSeconds).toFixed(1)}\u202f% of training` : `${seconds.toFixed(1)}\u202fs`;
+  const share =
+    record.trainingSeconds > 0
+      ? `${((100 * seconds) / record.trainingSeconds).toFixed(1)}\u202f% of training`
+      : `${seconds.toFixed(1)}\u202fs`;
   const budget = record.maxOverhead > 0 ? `budget ${(100 * record.maxOverhead).toFixed(0)}\u202f%` : 'no budget set';
   return `Recording took ${share}, ${budget}${skipped ? `; ${skipped} snapshots put off to keep it` : ''}.`;
 }
