@@ -25,7 +25,7 @@ const CATEGORIES =
   'devtools.timeline,disabled-by-default-devtools.timeline,v8,devtools.timeline.frame,toplevel,__metadata';
 const LEAST_US = 20;
 
-async function traced(page, cdp, act) {
+async function traced(cdp, act) {
   const events = [];
   const collect = ({ value }) => {
     for (const one of value) events.push(one);
@@ -154,7 +154,7 @@ async function measure(context, name, state, act) {
   await page.waitForTimeout(Number(process.env.SETTLE_MS ?? 6000));
   const cdp = await context.newCDPSession(page);
   const asked = requests.length;
-  const frames = perFrame(await traced(page, cdp, () => act(page, frame)));
+  const frames = perFrame(await traced(cdp, () => act(page, frame)));
   const polls = requests.slice(asked).filter((one) => !/\/(runs|catalog)/.test(one));
   const shown = await frame.evaluate(() => ({
     rows: document.querySelectorAll('.film-row, .compare-grid tbody tr').length,

@@ -38,5 +38,5 @@ execFileSync(
 
 const target = join(frontend, 'src/wire/schema_pb.ts');
 const made = readFileSync(join(out, 'schema.ts'), 'utf8');
-writeFileSync(target + '.new', `// SPDX-License-Identifier: Apache-2.0\n${made}`);
-renameSync(target + '.new', target);
+writeFileSync(`${target}.new`, `// SPDX-License-Identifier: Apache-2.0\n${made}`);
+renameSync(`${target}.new`, target);

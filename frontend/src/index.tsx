@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The module that TensorBoard imports into our frame; it calls `render()` once.
 import { render as mount } from 'preact';
-import { setHome } from './wire/api';
-import { startClock } from './state/clock';
-import { listenToKeys } from './app/keys';
-import { mirrorAddress } from './state/selection';
-import { addStyle } from './ui/styles';
-import base from './ui/base.css?inline';
-import { followTheme } from './ui/theme';
 import { App } from './app/app';
+import { listenToKeys } from './app/keys';
+import { startClock } from './state/clock';
+import { mirrorAddress } from './state/selection';
+import { addStyle } from './ui/styles/styles';
+import { followTheme } from './ui/styles/theme';
+import { setHome } from './wire/api';
+import base from './ui/styles/base.css?inline';
 
 // Not written inline: the bundler would take `new URL('…', import.meta.url)` for a file of its own.
 const home = import.meta.url;

@@ -3,17 +3,17 @@
 import type { ComponentType } from 'preact';
 import { chosenRun, drawerLayer, shownFinding, view, type View } from '../state/selection';
 import { catalog, run, runs } from '../state/store';
-import { addStyle } from '../ui/styles';
-import headerCss from './header.css?inline';
+import { Empty, Failed, Skeleton } from '../ui/async';
+import { lazily } from '../ui/lazy';
+import { addStyle } from '../ui/styles/styles';
 import { Attention } from '../views/attention/attention';
 import { Drawer } from '../views/layers/drawer';
+import { Layers } from '../views/layers/layers';
+import { Overview } from '../views/overview/overview';
 import { Header } from './header';
 import { Help } from './help';
-import { Layers } from '../views/layers/layers';
-import { lazily } from '../ui/lazy';
 import { NoData } from './no_data';
-import { Overview } from '../views/overview/overview';
-import { Empty, Failed, Skeleton } from '../ui/async';
+import headerCss from './header.css?inline';
 
 addStyle(headerCss);
 
@@ -59,12 +59,12 @@ function Content() {
       {state === 'error' && <Failed what="New data" error={error} retry={runs.retry} />}
       <UnknownRun />
       <Problems />
-      <View />
+      <ChosenView />
     </>
   );
 }
 
-function View() {
+function ChosenView() {
   const listing = catalog(run.value);
   const { state, value, error } = listing.loaded.value;
   if (!value && state === 'error') return <Failed what={`The run ${run.value}`} error={error} retry={listing.retry} />;

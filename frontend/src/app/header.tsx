@@ -2,9 +2,11 @@
 // The header all views share: which run, which view, and where to get help.
 import { useState } from 'preact/hooks';
 import { closeDrawer } from '../state/drawer';
-import { shareUrl, writeState } from '../wire/host';
-import { addressValues, chosenRun, view, VIEWS, type View } from '../state/selection';
+import { addressValues, chosenRun, view, type View, VIEWS } from '../state/selection';
 import { run, runs } from '../state/store';
+import { runColour } from '../ui/runs';
+import { shareUrl, writeState } from '../wire/host';
+import { copyText } from './copy';
 import { helpOpen } from './keys';
 import { Scrubber } from './scrubber';
 
@@ -15,14 +17,6 @@ const NAMES: Record<View, string> = {
   attention: 'Attention',
   compare: 'Compare',
 };
-
-/** A run keeps one colour as long as the list does: a mark to tell runs apart, never the only sign. */
-const RUN_COLOURS = ['#0072b2', '#e69f00', '#cc79a7', '#56b4e9', '#d55e00', '#009e73', '#8a6fd1', '#a0a0a0'];
-
-export function runColour(name: string): string {
-  const names = (runs.loaded.value.value?.runs ?? []).map((one) => one.run).sort();
-  return RUN_COLOURS[Math.max(0, names.indexOf(name)) % RUN_COLOURS.length]!;
-}
 
 export function Header() {
   return (
@@ -105,24 +99,4 @@ function Share() {
       </button>
     </>
   );
-}
-
-/** Copy, also where the page was not served over https and has no clipboard. */
-export async function copyText(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return copyBySelection(text);
-  }
-}
-
-function copyBySelection(text: string): boolean {
-  const area = document.createElement('textarea');
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  const done = document.execCommand('copy');
-  area.remove();
-  return done;
 }

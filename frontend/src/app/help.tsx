@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The help sheet: all keys and what the words of this tab mean.
 import { useEffect, useRef } from 'preact/hooks';
-import { helpOpen, KEYS } from './keys';
 import { GLOSSARY } from '../model/glossary';
+import { helpOpen, KEYS } from './keys';
 
 export function Help() {
   const dialog = useRef<HTMLDialogElement>(null);

@@ -2,7 +2,7 @@
 // What a person sees before anything was logged: what to install, what to write, where we looked.
 import { signal } from '@preact/signals';
 import { useState } from 'preact/hooks';
-import { copyText } from './header';
+import { copyText } from './copy';
 
 const SNIPPETS = {
   PyTorch: `from tb_xai_callbacks.torch import watch
@@ -66,7 +66,7 @@ function Code({ text, what }: { text: string; what: string }) {
   };
   return (
     <div class="code">
-      <pre tabIndex={0} aria-label={what}>
+      <pre tabIndex={0} role="region" aria-label={what}>
         {text}
       </pre>
       <button type="button" aria-label={`Copy ${what}`} onClick={() => void copy()}>

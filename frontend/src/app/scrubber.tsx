@@ -2,15 +2,16 @@
 // One scrubber for all views, true to the distance between steps, with a mark wherever there is data.
 import { useSignal } from '@preact/signals';
 import { useCallback } from 'preact/hooks';
+import type { Surface } from '../draw/canvas';
+import type { Theme } from '../draw/theme';
 import { drawTicks } from '../draw/ticks';
+import { formatStep, nearestStep, parseStep, stepScale } from '../model/steps';
 import { follow, goFirst, goTo, moveBy, playing, stopPlaying, toggleFollow, togglePlay } from '../state/clock';
 import { stepSpacing } from '../state/selection';
 import { allSteps, at, following, markedSteps, snapshotSteps, statisticSteps, step, viewSteps } from '../state/store';
-import { formatStep, nearestStep, parseStep, stepScale } from '../model/steps';
-import type { Surface } from '../draw/canvas';
-import type { Theme } from '../draw/theme';
+import { Shown } from '../ui/async';
+import { Picture } from '../ui/picture';
 import { Icon } from './icons';
-import { Picture, Shown } from '../ui/async';
 
 const INSET = 8;
 

@@ -2,7 +2,7 @@
 // Two maps in one place: cells side by side, one with a divider between them, or their signed difference.
 import type { Grid } from '../wire/wire';
 import type { Surface } from './canvas';
-import { drawHeat, type Box, type HeatStyle } from './heatmap';
+import { type Box, drawHeat, type HeatStyle } from './heatmap';
 import type { Theme } from './theme';
 
 export interface CompareCell {

@@ -3,7 +3,7 @@
 // without memory. Beside it the total mass, so that no scale can hide a collapse.
 import type { Grid } from '../wire/wire';
 import type { Surface } from './canvas';
-import { drawHeat, type Box, type HeatStyle } from './heatmap';
+import { type Box, drawHeat, type HeatStyle } from './heatmap';
 import type { Theme } from './theme';
 
 export const GAP = 4;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Heat over a picture, honestly: colour and opacity follow the value, a scale is given and never guessed
 // from the map itself, and an empty map stays empty.
-import { NOT_A_NUMBER, signedIndex, table, unsignedIndex, type ColourMapName } from '../model/color';
+import { type ColourMapName, NOT_A_NUMBER, signedIndex, table, unsignedIndex } from '../model/color';
 import type { Grid } from '../wire/wire';
 
 export interface HeatStyle {
@@ -133,7 +133,8 @@ function toCanvas(pixels: Uint8ClampedArray<ArrayBuffer>, rows: number, columns:
   let canvas = scratch.get(size);
   if (!canvas) {
     if (scratch.size >= MOST_SIZES) scratch.clear();
-    scratch.set(size, (canvas = document.createElement('canvas')));
+    canvas = document.createElement('canvas');
+    scratch.set(size, canvas);
     [canvas.width, canvas.height] = [columns, rows];
   }
   canvas.getContext('2d')?.putImageData(new ImageData(pixels, columns, rows), 0, 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention as matrices: queries against keys, and layers against heads.
-import { colourOf, inkOn, mapUnsigned, NOT_A_NUMBER, type ColourMapName } from '../model/color';
+import { type ColourMapName, colourOf, inkOn, mapUnsigned, NOT_A_NUMBER } from '../model/color';
 import type { Grid } from '../wire/wire';
 import type { Surface } from './canvas';
 import { drawHeat } from './heatmap';
@@ -55,14 +55,4 @@ export function entropyColours(value: number, map: ColourMapName = 'cividis'): {
   return Number.isFinite(value)
     ? { background: colourOf(map, value), ink: inkOn(colour) }
     : { background: `rgb(${NOT_A_NUMBER.join(' ')})`, ink: '#000' };
-}
-
-/** Mean of several matrices of one shape. */
-export function meanGrid(grids: readonly Grid[]): Grid {
-  const [first] = grids;
-  if (!first) return { rows: 0, columns: 0, values: new Float32Array() };
-  const values = new Float32Array(first.values.length);
-  for (const grid of grids)
-    for (let i = 0; i < values.length; i++) values[i] = values[i]! + grid.values[i]! / grids.length;
-  return { rows: first.rows, columns: first.columns, values };
 }

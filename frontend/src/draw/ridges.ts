@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Histograms over steps, one ridge a step, oldest at the top. The axis is signed and logarithmic: −2ᵉ … 0 … 2ᵉ.
-import type { HistogramColumns } from '../wire/api';
 import { formatStep } from '../model/steps';
+import type { HistogramColumns } from '../wire/api';
 import type { Surface } from './canvas';
 import type { Theme } from './theme';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A statistic over layers and steps as coloured strips: one row a layer, true step spacing.
-import { colourOf, type ColourMapName } from '../model/color';
+import { type ColourMapName, colourOf } from '../model/color';
 import type { StepScale } from '../model/steps';
 import type { Surface } from './canvas';
 import type { Theme } from './theme';

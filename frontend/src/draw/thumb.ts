@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small picture with heat over it, for the Overview's film.
-import { table, type ColourMapName } from '../model/color';
+import { type ColourMapName, table } from '../model/color';
 import type { Grid } from '../wire/wire';
 
 export interface ThumbData {

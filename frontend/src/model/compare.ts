@@ -2,10 +2,12 @@
 // Arithmetic of comparing runs or steps: what they have in common, one scale for all of them, signed
 // differences, and the numbers beside the pictures. No state.
 import type { Tag } from '../wire/api';
-import { percentile, sampleFilm, totalMass, type Frames } from './explain';
-import { rankCorrelation, topOverlap } from './ranks';
 import type { Probe } from '../wire/schema_pb';
 import type { Grid } from '../wire/wire';
+import { type Frames, sampleFilm } from './explain';
+import { percentile, totalMass } from './grid';
+import { once } from './once';
+import { rankCorrelation, topOverlap } from './ranks';
 
 /** One column of the comparison: a run at a step. */
 export interface Side {
@@ -48,15 +50,14 @@ const scales = new WeakMap<Frames, { others: readonly Frames[]; known: Map<strin
 export function commonScale(sides: readonly Side[], n: number, unit: Unit): number {
   const [first, ...others] = [...new Set(sides.map((side) => side.frames))] as [Frames, ...Frames[]];
   let kept = scales.get(first);
-  if (!kept || kept.others.length !== others.length || kept.others.some((one, i) => one !== others[i]))
-    scales.set(first, (kept = { others, known: new Map() }));
-  let scale = kept.known.get(`${n} ${unit}`);
-  if (scale === undefined) {
-    const maps = [first, ...others].flatMap((frames) => sampleFilm(frames, n).maps);
-    scale = percentile(unit === 'share' ? maps.map(shareOfTotal) : maps, 0.99);
-    kept.known.set(`${n} ${unit}`, scale);
+  if (!kept || kept.others.length !== others.length || kept.others.some((one, i) => one !== others[i])) {
+    kept = { others, known: new Map() };
+    scales.set(first, kept);
   }
-  return scale;
+  return once(kept.known, `${n} ${unit}`, () => {
+    const maps = [first, ...others].flatMap((frames) => sampleFilm(frames, n).maps);
+    return percentile(unit === 'share' ? maps.map(shareOfTotal) : maps, 0.99);
+  });
 }
 
 /** b − a cell by cell; null where the maps are of different size and have no common cells. */
@@ -92,9 +93,7 @@ const states = new WeakMap<Grid, MapState>();
 
 /** Why a map says nothing; '' where it does say something. */
 export function mapState(map: Grid): MapState {
-  let state = states.get(map);
-  if (state === undefined) states.set(map, (state = stateOf(map)));
-  return state;
+  return once(states, map, () => stateOf(map));
 }
 
 function stateOf({ values }: Grid): MapState {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How one sample's maps change over snapshots, as callbacks/tb_xai_callbacks/measure/drift.py defines it:
 // similarity to the snapshot before and to the last one, where the focus jumps, since when it is settled.
-import { correlate, mapRanks, setOverlap, strongest } from './ranks';
 import type { Grid } from '../wire/wire';
+import { once } from './once';
+import { correlate, mapRanks, setOverlap, strongest } from './ranks';
 
 /** How far above its running median drift must be, in robust standard deviations. */
 const JUMP_Z = 3.5;
@@ -28,9 +29,7 @@ const orders = new WeakMap<Grid, Order>();
 
 /** What drift compares of one map, made once. */
 export function orderOf(map: Grid): Order {
-  let order = orders.get(map);
-  if (!order) orders.set(map, (order = { ranks: mapRanks(map.values), top: strongest(map.values) }));
-  return order;
+  return once(orders, map, () => ({ ranks: mapRanks(map.values), top: strongest(map.values) }));
 }
 
 export function driftOf(maps: readonly Grid[]): Drift {

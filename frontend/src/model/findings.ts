@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the rules found, ordered and folded for people: causes before consequences, the worst first,
 // acknowledged ones last, muted ones aside. Arithmetic on records, no state.
-import { formatValue } from './metrics';
 import type { Finding, Findings, RuleState } from '../wire/schema_pb';
+import { formatValue } from './format';
 import { formatStep } from './steps';
 
 export type Severity = 'error' | 'warning' | 'info';

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of the attention heads: which layers have how many, and how spread each head is at a step.
 import type { Series } from '../wire/api';
+import { type Attention, type Grid, headWeights, type Stamped } from '../wire/wire';
+import { meanGrid, percentile } from './grid';
 import { nearestIndex } from './steps';
-import { headWeights, type Attention, type Grid, type Stamped } from '../wire/wire';
-import { meanGrid } from '../draw/matrix';
-import { percentile } from './explain';
 
 export interface HeadRow {
   layer: string;

@@ -2,7 +2,7 @@
 // The Overview's sentences for logs in which no rule has spoken: what the statistics alone say about a
 // run's health. Where the log holds `Findings`, those count and nothing here is used.
 import type { Series } from '../wire/api';
-import { formatValue } from './metrics';
+import { formatValue } from './format';
 import { formatStep } from './steps';
 
 const DEAD = 0.95;

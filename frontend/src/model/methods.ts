@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the methods are called, what they measure, and which of them are known not to be faithful.
+import type { Tag } from '../wire/api';
 import type { Signal } from '../wire/schema_pb';
 
 /** name → [what it is called, what it says] */
@@ -90,4 +91,18 @@ export function methodsNotCaptured(signals: readonly Signal[]): { method: string
   return signals
     .filter((one) => one.state === 'off' && one.name.startsWith(PREFIX))
     .map(({ name, reason, remedy }) => ({ method: name.slice(PREFIX.length), reason, remedy }));
+}
+
+/** The method that is shown while nobody has chosen one. */
+const USUAL = 'grad_cam';
+
+/** The chosen tag, or the nearest to the choice: the method's other layer, else the last (deepest) one. */
+export function chosenTag(tags: readonly Tag[], wantedMethod: string, wantedLayer: string): Tag | undefined {
+  const same = tags.filter((tag) => tag.method === (wantedMethod || USUAL));
+  const pool = same.length ? same : tags;
+  return (
+    pool.findLast((tag) => tag.layer === wantedLayer) ??
+    (wantedMethod ? undefined : tags.findLast((tag) => tag.layer === wantedLayer && wantedLayer !== '')) ??
+    pool.at(-1)
+  );
 }

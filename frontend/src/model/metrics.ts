@@ -138,30 +138,6 @@ export function stripValues(metric: Metric, series: Series): Float32Array {
   return metric.kind === 'signed' ? series.mean : series.high;
 }
 
-/** A number for people: percent for shares, three digits otherwise, powers of ten where long. */
-export function formatValue(kind: Metric['kind'], value: number): string {
-  if (Number.isNaN(value)) return '–';
-  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
-  if (kind === 'share') return `${(value * 100).toFixed(value > 0 && value < 0.0995 ? 1 : 0)}\u202f%`;
-  const size = Math.abs(value);
-  if (size !== 0 && (size >= 1e5 || size < 1e-3)) return power(value);
-  return minus(Number(value.toPrecision(3)).toString());
-}
-
-function power(value: number): string {
-  const [mantissa, exponent] = value.toExponential(1).split('e') as [string, string];
-  return `${mantissa === '1.0' ? '' : `${minus(mantissa)}·`}10${superscript(Number(exponent))}`;
-}
-
-function minus(text: string): string {
-  return text.replace('-', '−');
-}
-
-/** 12 → ¹² */
-export function superscript(value: number): string {
-  return String(value).replace(/[-\d]/g, (digit) => (digit === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)]!));
-}
-
 /** Column of the value shown at `step`: the nearest logged one at or before it that holds a number. */
 export function columnAt(series: Series, row: number, step: number): number {
   let found = -1;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which rows Explanations shows and in which order; and the films of classes, means over their samples.
-import { className, filterSamples, percentile, sampleFilm, totalMass, type Frames, type SampleFilm } from './explain';
 import type { Attribution, Probe } from '../wire/schema_pb';
-import type { Grid } from '../wire/wire';
+import { className, filterSamples, type Frames, sampleFilm, type SampleFilm } from './explain';
+import { meanGrid, percentile, totalMass } from './grid';
 
 export interface Filters {
   /** Class index; -1: all. */
@@ -52,18 +52,9 @@ export function meanFilm(frames: Frames, samples: readonly number[]): SampleFilm
   let film = known.get(key);
   if (!film) {
     const films = samples.map((n) => sampleFilm(frames, n));
-    const maps = frames.map((_, t) => meanOf(films.map((one) => one.maps[t]!)));
+    const maps = frames.map((_, t) => meanGrid(films.map((one) => one.maps[t]!)));
     film = { maps, mass: maps.map(totalMass), p99: percentile(maps, 0.99) };
     known.set(key, film);
   }
   return film;
-}
-
-function meanOf(maps: readonly Grid[]): Grid {
-  const values = new Float32Array(maps[0]!.values.length);
-  for (const map of maps)
-    map.values.forEach((value, i) => {
-      values[i] = values[i]! + value / maps.length;
-    });
-  return { ...maps[0]!, values };
 }

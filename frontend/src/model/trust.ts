@@ -3,6 +3,7 @@
 // nothing is good by default.
 import type { Trust } from '../wire/schema_pb';
 import { float32 } from '../wire/wire';
+import { once } from './once';
 
 export interface Badge {
   name: string;
@@ -40,9 +41,7 @@ const values = new WeakMap<Trust, Float32Array>();
 export function trustValue(record: Trust | undefined, name: string, n: number): number {
   const row = record?.names.indexOf(name) ?? -1;
   if (!record || row < 0 || n >= record.samples) return NaN;
-  let known = values.get(record);
-  if (!known) values.set(record, (known = float32(record.values)));
-  return known[row * record.samples + n] ?? NaN;
+  return once(values, record, () => float32(record.values))[row * record.samples + n] ?? NaN;
 }
 
 /** The five measures that every method is asked for, then whatever else was measured. */

@@ -2,10 +2,10 @@
 // What happens by itself: playing the film, asking for new data, telling the time. All of it rests
 // while TensorBoard hides our frame.
 import { signal } from '@preact/signals';
+import { stepBy } from '../model/steps';
 import { isVisible, onDataReloaded, prefersReducedMotion } from '../wire/host';
 import { playing, wantedStep } from './selection';
 import { refreshAll, step, viewSteps } from './store';
-import { stepBy } from '../model/steps';
 
 const POLL_MS = 5000;
 const FRAME_MS = 500;
@@ -42,7 +42,10 @@ let player = 0;
 
 /** Start or stop the film; from the end it starts over. With reduced motion it moves one step only. */
 export function togglePlay(): void {
-  if (playing.value) return stopPlaying();
+  if (playing.value) {
+    stopPlaying();
+    return;
+  }
   if (atEnd()) goFirst();
   else moveBy(1);
   if (prefersReducedMotion()) return;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stands behind a finding, and how the drawer is opened on it: which layer, which two steps.
 import { batch, computed } from '@preact/signals';
-import { goTo } from './clock';
-import { boardOf, keyOf, readingOrder, type Board } from '../model/findings';
+import { type Board, boardOf, keyOf, readingOrder } from '../model/findings';
+import { nearestIndex } from '../model/steps';
 import type { Finding, Layer, LayerTable, Parameter } from '../wire/schema_pb';
+import { goTo } from './clock';
 import { acknowledgedFindings, drawerLayer, mutedFindings, shownFinding, stepA, stepB, toggled } from './selection';
 import { allSteps, catalog, findings, layerTable, run } from './store';
-import { nearestIndex } from '../model/steps';
 
 /** How many logged steps before the onset A lies: far enough to look different, near enough to be the cause's. */
 const BEFORE = 3;

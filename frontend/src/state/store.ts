@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What has been loaded, and what follows from it and from the user's choices. Views read signals from
 // here and request nothing themselves. No key contains a step: scrubbing never asks the server.
-import { computed, signal, type ReadonlySignal } from '@preact/signals';
+import { computed, type ReadonlySignal, signal } from '@preact/signals';
+import { nearestStep, union } from '../model/steps';
 import {
   ApiError,
+  type Catalog,
   fetchCatalog,
   fetchHistograms,
   fetchRecords,
   fetchRuns,
   fetchSeries,
   fetchUnits,
-  type Catalog,
   type HistogramColumns,
   type Run,
   type Runs,
@@ -18,11 +19,10 @@ import {
   type Tag,
   type Units,
 } from '../wire/api';
-import { ResourceMap, type Resource } from '../wire/loadable';
+import { type Resource, ResourceMap } from '../wire/loadable';
 import { Attention, Attribution, Findings, LayerTable, Probe, RunStatus, Trust } from '../wire/schema_pb';
-import { chosenRun, versus, view, wantedStep, withRuns } from './selection';
-import { nearestStep, union } from '../model/steps';
 import type { Stamped } from '../wire/wire';
+import { chosenRun, versus, view, wantedStep, withRuns } from './selection';
 
 const PAGE = 256;
 const WIDTH = 400;

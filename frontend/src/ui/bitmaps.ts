@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The probe's pictures, decoded once and without colour: colour belongs to the heat, and to the line around
 // the region that the user gave.
-import { signal, type ReadonlySignal } from '@preact/signals';
+import { type ReadonlySignal, signal } from '@preact/signals';
 import { borders, stroke } from '../draw/heatmap';
-import type { Probe } from '../wire/schema_pb';
+import { once } from '../model/once';
 import { oneOfParam } from '../state/selection';
+import type { Probe } from '../wire/schema_pb';
 import { seriesPicture } from './series_picture';
 
 /** Whether the regions that the user gave are outlined. */
@@ -26,14 +27,11 @@ export function greyImage(probe: Probe | undefined, n: number): HTMLCanvasElemen
   if (!png) return seriesPicture(probe, n) ?? NONE.value;
   const region = regions.value === 'yes' && probe.regionPng[n]?.length ? probe.regionPng[n] : undefined;
   const key = region ?? png;
-  let found = decoded.get(key);
-  if (!found) decoded.set(key, (found = decode(png, region)));
-  return found.value;
+  return once(decoded, key, () => decode(png, region)).value;
 }
 
 function decode(png: Uint8Array, region: Uint8Array | undefined): Picture {
   const made = signal<HTMLCanvasElement | null>(null);
-  if (typeof createImageBitmap === 'undefined') return made;
   const bitmap = (bytes: Uint8Array): Promise<ImageBitmap> =>
     createImageBitmap(new Blob([bytes.slice()], { type: 'image/png' }));
   Promise.all([bitmap(png), region && bitmap(region)]).then(

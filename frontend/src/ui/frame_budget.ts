@@ -39,11 +39,10 @@ function takeTurns(): void {
   if (asked) requestAnimationFrame(takeTurns);
 }
 
-/** Whether the turn has come since it is `wanted`, and with it the `pieces` been done; at once where there are no frames to wait for. */
+/** Whether the turn has come since it is `wanted`, and with it the `pieces` been done. */
 export function useTurn(pieces: () => readonly (() => void)[], wanted = true): boolean {
-  const [ready, setReady] = useState(typeof IntersectionObserver === 'undefined');
+  const [ready, setReady] = useState(false);
   useEffect(() => {
-    if (typeof IntersectionObserver === 'undefined') return undefined;
     if (!wanted) return setReady(false);
     return soon(pieces(), () => setReady(true));
   }, [wanted]);
@@ -89,8 +88,7 @@ async function followSome(): Promise<void> {
 export function useLate<T>(value: T, urgent: boolean): T {
   const held = useRef(value);
   const [, render] = useState(0);
-  const now = urgent || typeof IntersectionObserver === 'undefined';
-  if (now) held.current = value;
+  if (urgent) held.current = value;
   useLayoutEffect(() => {
     if (held.current === value) late.delete(held);
     else
@@ -98,7 +96,7 @@ export function useLate<T>(value: T, urgent: boolean): T {
         held.current = value;
         render((count) => count + 1);
       });
-  }, [value, now]);
+  }, [value, urgent]);
   useEffect(
     () => () => {
       late.delete(held);
@@ -106,4 +104,17 @@ export function useLate<T>(value: T, urgent: boolean): T {
     [],
   );
   return held.current;
+}
+
+/** Whether an element has come near the window. */
+export function useNear(element: { current: Element | null }): boolean {
+  const [near, setNear] = useState(false);
+  useEffect(() => {
+    const observer = new IntersectionObserver((entries) => setNear(entries.some((one) => one.isIntersecting)), {
+      rootMargin: '80px',
+    });
+    observer.observe(element.current!);
+    return () => observer.disconnect();
+  }, []);
+  return near;
 }

@@ -2,19 +2,20 @@
 // The Overview's picture: one statistic of every layer over training, marked where rules fire.
 import { useSignal } from '@preact/signals';
 import { useCallback, useMemo } from 'preact/hooks';
-import type { Series } from '../wire/api';
 import type { Surface } from '../draw/canvas';
-import { drawFires, fireAt, type Fire } from '../draw/fires';
+import { drawFires, type Fire, fireAt } from '../draw/fires';
 import { columnEdges, drawStrip } from '../draw/strip';
 import type { Theme } from '../draw/theme';
-import { board, findingOf, layerOf, openFinding, openLayer, ruled } from '../state/drawer';
 import { keyOf, MARK, measured, readingOrder, severityOf, titleOf, whenOf } from '../model/findings';
-import { formatValue, stripValues, valueAt, type Metric } from '../model/metrics';
-import type { Finding, Parameter } from '../wire/schema_pb';
+import { formatValue } from '../model/format';
+import { type Metric, stripValues, valueAt } from '../model/metrics';
+import { formatStep } from '../model/steps';
+import { board, findingOf, layerOf, openFinding, openLayer, ruled } from '../state/drawer';
 import { stepSpacing } from '../state/selection';
 import { at, layerTable, run } from '../state/store';
-import { formatStep } from '../model/steps';
-import { Picture } from './async';
+import type { Series } from '../wire/api';
+import type { Finding, Parameter } from '../wire/schema_pb';
+import { Picture } from './picture';
 import { Legend, sourceNote, stripModel, type StripModel } from './strips';
 
 interface Hover {

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only user of uPlot: lines over steps. Replace it here and nowhere else.
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import type { Theme } from '../draw/theme';
+import { formatValue } from '../model/format';
+import { formatStep, nearestIndex } from '../model/steps';
+import { addStyle } from './styles/styles';
+import { theme } from './styles/theme';
 import uPlot from 'uplot';
 import plotCss from 'uplot/dist/uPlot.min.css?inline';
-import type { Theme } from '../draw/theme';
-import { formatValue } from '../model/metrics';
-import { formatStep, nearestIndex } from '../model/steps';
-import { addStyle } from './styles';
-import { theme } from './theme';
+import css from './styles/line_chart.css?inline';
 
 addStyle(plotCss);
+addStyle(css);
 
 export interface Line {
   name: string;

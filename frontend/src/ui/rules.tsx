@@ -5,6 +5,10 @@ import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import { ruleName, ruleSummary, STATES } from '../model/findings';
 import type { RuleState } from '../wire/schema_pb';
+import { addStyle } from './styles/styles';
+import css from './styles/rules.css?inline';
+
+addStyle(css);
 
 /** `children`, and a "?" that gives the rule's definition on hover, and below on click or Enter. */
 export function Definition({

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A series as a picture in grey: its channels as lines, all samples on one scale, for heat to lie on.
+import { once } from '../model/once';
 import type { Probe } from '../wire/schema_pb';
 
 /** Of more channels than this, the first ones are drawn. */
@@ -44,13 +45,8 @@ export function pathOf(
 /** Sample `n`, drawn once; null where the probe is no series. */
 export function seriesPicture(probe: Probe | undefined, n: number): HTMLCanvasElement | null {
   if (probe?.kind !== 'series' || n < 0) return null;
-  let found = known.get(probe);
-  if (!found) known.set(probe, (found = { lines: linesOf(probe), pictures: new Map() }));
-  const { lines, pictures } = found;
-  if (!lines) return null;
-  let picture = pictures.get(n);
-  if (!picture) pictures.set(n, (picture = draw(lines, n)));
-  return picture;
+  const { lines, pictures } = once(known, probe, () => ({ lines: linesOf(probe), pictures: new Map() }));
+  return lines && once(pictures, n, () => draw(lines, n));
 }
 
 function draw(lines: Lines, n: number): HTMLCanvasElement {

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the Overview and the Layers view share around a strip: picker, legend, its data for drawing.
-import { gradient } from '../model/color';
-import type { Series } from '../wire/api';
-import { formatValue, METRICS, scaleOf, stripValues, type Metric, type Scale } from '../model/metrics';
-import { metric as chosenMetric } from '../state/selection';
-import { formatStep, stepScale, type ScaleKind, type StepScale } from '../model/steps';
 import { stripEnd } from '../draw/strip';
+import { gradient } from '../model/color';
+import { formatValue } from '../model/format';
+import { type Metric, METRICS, type Scale, scaleOf, stripValues } from '../model/metrics';
+import { formatStep, type ScaleKind, stepScale, type StepScale } from '../model/steps';
+import { metric as chosenMetric } from '../state/selection';
+import type { Series } from '../wire/api';
+import { addStyle } from './styles/styles';
+import css from './styles/strips.css?inline';
+
+addStyle(css);
 
 export function MetricPicker() {
   return (

@@ -24,7 +24,7 @@ export function parseHash(hash: string): Record<string, string> {
     try {
       found[decodeURIComponent(key)] = decodeURIComponent(value);
     } catch {
-      continue;
+      // not written by us: left out
     }
   }
   return found;

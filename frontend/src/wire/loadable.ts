@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a view shows of something loaded from the server: loading, ready, or an error beside the last
 // good value. Each thing is loaded once, and again only after new data while somebody looks at it.
-import { signal, type ReadonlySignal, type Signal } from '@preact/signals';
+import { type ReadonlySignal, signal, type Signal } from '@preact/signals';
 
 export interface Loaded<T> {
   state: 'loading' | 'ready' | 'error';

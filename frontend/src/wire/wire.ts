@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns answer bodies into typed records and typed arrays, so that no other module knows about bytes.
-import { Attention, Attribution, Frames } from './schema_pb';
+import { type Attention, type Attribution, Frames } from './schema_pb';
 
 export type {
   Attention,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
-import { colourOf, table } from '../../src/model/color';
-import { ridgesOf, drawRidges } from '../../src/draw/ridges';
+import { drawRidges, ridgesOf } from '../../src/draw/ridges';
 import { drawStrip, stripEnd } from '../../src/draw/strip';
 import { DARK, LIGHT } from '../../src/draw/theme';
 import { drawTicks } from '../../src/draw/ticks';
 import { drawUnitMap } from '../../src/draw/unit_map';
+import { colourOf, table } from '../../src/model/color';
 import { stepScale } from '../../src/model/steps';
 import { recordingContext } from '../helpers';
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Heat may not be made up: empty stays empty, NaN shows, blending keeps values within their neighbours'.
 import { describe, expect, it } from 'vitest';
+import { borders, heatPixels, type HeatStyle, resample, topTenth } from '../../src/draw/heatmap';
 import { NOT_A_NUMBER } from '../../src/model/color';
-import { borders, heatPixels, resample, topTenth, type HeatStyle } from '../../src/draw/heatmap';
 
 const style: HeatStyle = { most: 2, signed: false, map: 'inferno', opacity: 0.7, smooth: true, contour: false };
 const grid = (rows: number, columns: number, values: number[]) => ({

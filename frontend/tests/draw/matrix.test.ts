@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Heads, matrices and patches: indices may not slip, and pooled keys are not laid over a picture.
 import { describe, expect, it } from 'vitest';
-import { matrixCell, meanGrid } from '../../src/draw/matrix';
+import { matrixCell } from '../../src/draw/matrix';
 import { patchRow } from '../../src/draw/overlay';
+import { meanGrid } from '../../src/model/grid';
 import { headFinding, headGrid, parseHead, spreadWord, tokenName } from '../../src/model/heads';
 import type { Series } from '../../src/wire/api';
 

@@ -7,11 +7,11 @@ import {
   mapSigned,
   mapUnsigned,
   NOT_A_NUMBER,
+  type Rgb,
   signedIndex,
   table,
-  unsignedIndex,
   UNSIGNED_MAPS,
-  type Rgb,
+  unsignedIndex,
 } from '../../src/model/color';
 
 const at = (name: Parameters<typeof table>[0], i: number): Rgb =>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What two sides have in common, on which scale they are drawn, and what is said where they cannot be compared.
 import { describe, expect, it } from 'vitest';
-import type { Tag } from '../../src/wire/api';
 import {
   agreement,
   commonScale,
@@ -11,10 +10,11 @@ import {
   sameProbe,
   sampleCountOf,
   shareOfTotal,
+  type Side,
   sideMap,
   whyNoAgreement,
-  type Side,
 } from '../../src/model/compare';
+import type { Tag } from '../../src/wire/api';
 import { Attribution, Probe } from '../../src/wire/schema_pb';
 import { recordOf } from '../records';
 

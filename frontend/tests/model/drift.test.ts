@@ -2,7 +2,7 @@
 // Drift and ranks are what Python measures (tests/frontend/golden.py), to nine digits.
 import { describe, expect, it, test } from 'vitest';
 import { driftOf, jumps, jumpScores, settled, totalDrift } from '../../src/model/drift';
-import { percentile } from '../../src/model/explain';
+import { percentile } from '../../src/model/grid';
 import { mapRanks, rankCorrelation, strongest, topOverlap } from '../../src/model/ranks';
 import goldenText from '../golden/drift.json?raw';
 

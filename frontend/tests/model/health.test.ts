@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
+import { formatValue } from '../../src/model/format';
 import { healthOf, rowsAbove } from '../../src/model/health';
-import { columnAt, formatValue, metricOf, scaleOf, valueAt } from '../../src/model/metrics';
+import { columnAt, metricOf, scaleOf, valueAt } from '../../src/model/metrics';
 import { orderRows } from '../../src/views/layers/layers';
 import { marksOf } from '../../src/views/layers/ridges';
 import { ageWords, costSentence, signalSentence } from '../../src/views/overview/status_card';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
-import { formatStep, nearestStep, parseStep, stepBy, stepScale, union } from '../../src/model/steps';
 import { closest } from '../../src/app/scrubber';
 import { tickX } from '../../src/draw/ticks';
+import { formatStep, nearestStep, parseStep, stepBy, stepScale, union } from '../../src/model/steps';
 
 const STEPS = [0, 10, 100, 1000];
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, expect, test } from 'vitest';
-import { formatHash, parseHash, readState, writeState } from '../../src/wire/host';
 import {
   addressValues,
+  chosenRun,
   filterText,
   readAddress,
+  scaleMode,
   view,
   wantedStep,
-  chosenRun,
-  scaleMode,
 } from '../../src/state/selection';
+import { formatHash, parseHash, readState, writeState } from '../../src/wire/host';
 
 beforeEach(() => {
   window.location.hash = '';

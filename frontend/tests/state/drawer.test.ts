@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the drawer shows of a finding: which steps, which weights, which explanations, when units died.
 import { describe, expect, it } from 'vitest';
-import type { Units } from '../../src/wire/api';
-import { ALIVE, byDeath, deadCounts, deathColumns, deathSentence, deathWords, mostDied } from '../../src/model/deaths';
 import { drawDeaths } from '../../src/draw/deaths';
 import { fireAt, placeFires } from '../../src/draw/fires';
 import { LIGHT } from '../../src/draw/theme';
 import { unitAt } from '../../src/draw/unit_map';
-import { explainedFrom, layerOf, onsetSteps, rateName, weightsOf, windowAround } from '../../src/state/drawer';
-import { Finding, Layer, Parameter } from '../../src/wire/schema_pb';
-import { toggled } from '../../src/state/selection';
+import { ALIVE, byDeath, deadCounts, deathColumns, deathSentence, deathWords, mostDied } from '../../src/model/deaths';
 import { stepScale } from '../../src/model/steps';
-import { linesOf, spread } from '../../src/views/layers/lines';
+import { explainedFrom, layerOf, onsetSteps, rateName, weightsOf, windowAround } from '../../src/state/drawer';
+import { toggled } from '../../src/state/selection';
 import { firesOf } from '../../src/ui/layer_strip';
+import { linesOf, spread } from '../../src/views/layers/lines';
+import type { Units } from '../../src/wire/api';
+import { Finding, Layer, Parameter } from '../../src/wire/schema_pb';
 import { recordingContext, seriesOf } from '../helpers';
 import { recordOf } from '../records';
 

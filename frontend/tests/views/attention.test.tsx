@@ -2,10 +2,10 @@
 // Which head, which patch grid, which tokens: what Attention works out before it draws.
 import { describe, expect, it } from 'vitest';
 import { headMatrix, headScale } from '../../src/model/heads';
-import { Attention, Probe } from '../../src/wire/schema_pb';
-import { recordOf } from '../records';
 import { headChoice } from '../../src/views/attention/attention';
 import { patchesOf, span, strongest } from '../../src/views/attention/head';
+import { Attention, Probe } from '../../src/wire/schema_pb';
+import { recordOf } from '../records';
 
 describe('the head in the address', () => {
   it('is found, with separators in the layer’s name', () =>

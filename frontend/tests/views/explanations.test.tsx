@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Explanations says and which scale it draws on.
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Tag } from '../../src/wire/api';
 import {
   domainOf,
   filterSamples,
   forgetDomains,
   formatScore,
-  percentile,
   resolutionNote,
   sampleFilm,
   sampleState,
   strongestPlace,
-  totalMass,
 } from '../../src/model/explain';
-import { Attribution, Probe } from '../../src/wire/schema_pb';
-import { recordOf } from '../records';
-import { chosenTag } from '../../src/views/explanations/controls';
+import { percentile, totalMass } from '../../src/model/grid';
+import { chosenTag } from '../../src/model/methods';
 import { classesOf, headline } from '../../src/views/explanations/explanations';
 import { inputName } from '../../src/views/explanations/words_bars';
+import type { Tag } from '../../src/wire/api';
+import { Attribution, Probe } from '../../src/wire/schema_pb';
+import { recordOf } from '../records';
 
 const ONE = 0x3c00;
 

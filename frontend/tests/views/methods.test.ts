@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows, trust and exported values: what is shown of several methods, and never more than was measured.
 import { describe, expect, it } from 'vitest';
-import { csvOf, fileName } from '../../src/ui/files/csv';
 import { heatPixels } from '../../src/draw/heatmap';
-import { failsRandomisation, methodMeaning, methodName, methodsNotCaptured, tagLabel } from '../../src/model/methods';
+import {
+  chosenTag,
+  failsRandomisation,
+  methodMeaning,
+  methodName,
+  methodsNotCaptured,
+  tagLabel,
+} from '../../src/model/methods';
 import { meanFilm, meanName, rowsOf, samplesByClass } from '../../src/model/rows';
-import { Attribution, Probe, Signal, Trust } from '../../src/wire/schema_pb';
 import { badgesOf, isUnstable, trustValue } from '../../src/model/trust';
-import { chosenTag } from '../../src/views/explanations/controls';
-import { settledWords } from '../../src/views/explanations/film_lines';
+import { csvOf, fileName } from '../../src/ui/files/csv';
+import { settledWords } from '../../src/views/explanations/film_view';
+import { Attribution, Probe, Signal, Trust } from '../../src/wire/schema_pb';
 import { recordOf } from '../records';
 
 const ONE = 0x3c00;

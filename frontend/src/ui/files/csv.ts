@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Maps and scores as comma-separated values, one line a cell: nothing is scaled or rounded.
-import { totalMass } from '../../model/explain';
-import { sampleHeat, type Attribution } from '../../wire/wire';
+import { totalMass } from '../../model/grid';
+import { type Attribution, sampleHeat } from '../../wire/wire';
 
 const HEADINGS = [
   'run',

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Export of what is on screen; the code that draws files is fetched when somebody asks for one.
 import { useState } from 'preact/hooks';
-import type { FilmView } from '../../views/explanations/film_row';
 
 const KINDS = { png: 'PNG', csv: 'CSV', gif: 'GIF' } as const;
 export type ExportKind = keyof typeof KINDS;
@@ -27,17 +26,5 @@ export function ExportButtons({ what, write }: { what: string; write: (kind: Exp
         {told}
       </span>
     </span>
-  );
-}
-
-/** The chosen sample's films with step, scale and legend; CSV holds the values of its maps and scores. */
-export function Export({ views, n }: { views: readonly FilmView[]; n: number }) {
-  const row = views[0]!.means ? -1 : n;
-  if (row < 0) return null;
-  return (
-    <ExportButtons
-      what={`the films of sample ${n + 1}`}
-      write={async (kind) => (await import('../../views/explanations/export')).exportFilm(kind, views, n)}
-    />
   );
 }

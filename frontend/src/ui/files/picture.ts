@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures for files: cells with their titles, and a legend, step and scale that cannot get lost. PNG or GIF.
-import { GIFEncoder, applyPalette, quantize } from 'gifenc';
-import { table } from '../../model/color';
+import { applyPalette, GIFEncoder, quantize } from 'gifenc';
 import { drawNote } from '../../draw/film';
 import { drawHeat, type HeatStyle } from '../../draw/heatmap';
 import type { Theme } from '../../draw/theme';
+import { table } from '../../model/color';
 import type { Grid } from '../../wire/wire';
 
 export interface SheetCell {

@@ -1,30 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the grid, the swipe and the difference share: cells with their style, words and numbers.
 import { useCallback } from 'preact/hooks';
+import type { Surface } from '../../draw/canvas';
+import { type CompareCell, drawCell } from '../../draw/compare';
+import type { HeatStyle } from '../../draw/heatmap';
+import type { Theme } from '../../draw/theme';
 import {
   agreement,
+  type Agreement,
   commonScale,
   difference,
   formatAgreement,
   mapState,
-  sideMap,
-  whyNoAgreement,
-  type Agreement,
   type Side,
+  sideMap,
   type Unit,
+  whyNoAgreement,
 } from '../../model/compare';
-import type { Surface } from '../../draw/canvas';
-import { drawCell, type CompareCell } from '../../draw/compare';
-import type { HeatStyle } from '../../draw/heatmap';
-import type { Theme } from '../../draw/theme';
 import { className, formatScore, sampleFilm, strongestPlace } from '../../model/explain';
-import { compareUnit, opacity, peek } from '../../state/selection';
+import { formatMass } from '../../model/format';
 import { formatStep } from '../../model/steps';
+import { compareUnit, opacity, peek } from '../../state/selection';
 import type { Grid } from '../../wire/wire';
+import { Shown } from '../async';
 import { greyImage } from '../bitmaps';
-import { contour, heatMapName, smoothing } from '../../views/explanations/controls';
-import { formatMass } from '../../views/explanations/film_row';
-import { Picture } from '../async';
+import { contour, heatMapName, smoothing } from '../heat_controls';
+import { Picture } from '../picture';
+import { addStyle } from '../styles/styles';
+import css from './maps.css?inline';
+
+addStyle(css);
 
 /** One sample on all sides. */
 export interface Row {
@@ -173,3 +178,18 @@ export function differentTargets(sides: readonly Side[], n: number): boolean {
 }
 
 export const unitWords = (): string => (compareUnit.value === 'share' ? 'share of total' : 'the method’s own unit');
+
+/** "A ■ narrow, step 1 000, showing 1 000 for 1 050" */
+export function SideHead({ side }: { side: Side }) {
+  const shown = side.frames[side.index]!.step;
+  return (
+    <span class="side-head">
+      <span class="side-name">
+        <strong>{side.letter}</strong> <span class="swatch" style={{ background: side.colour }} aria-hidden="true" />{' '}
+        {side.name}
+      </span>
+      <span class="soft">step {formatStep(shown)}</span>
+      <Shown wanted={side.wanted} shown={shown} />
+    </span>
+  );
+}

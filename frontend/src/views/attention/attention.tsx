@@ -2,23 +2,22 @@
 // Which heads matter and whether they collapse: all heads as a grid of numbers, one head in full beside it.
 import { useSignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
-import type { Series } from '../../wire/api';
-import { gradient } from '../../model/color';
 import { entropyColours } from '../../draw/matrix';
-import { headFinding, headGrid, headRow, spreadWord, type HeadRow } from '../../model/heads';
-import { sample, textParam } from '../../state/selection';
-import { formatStep, nearestIndex } from '../../model/steps';
-import { at, attentionTags, loadAttention, probe, run, series, snapshotSteps, step } from '../../state/store';
-import { addStyle } from '../../ui/styles';
-import explainCss from '../explanations/explanations.css?inline';
-import css from './attention.css?inline';
+import { gradient } from '../../model/color';
 import { GLOSSARY } from '../../model/glossary';
-import { AttentionHead } from './head';
-import { Choice, ScaleChoice } from '../explanations/controls';
-import { LineChart } from '../../ui/line_chart';
+import { headFinding, headGrid, headRow, type HeadRow, spreadWord } from '../../model/heads';
+import { formatStep, nearestIndex } from '../../model/steps';
+import { sample, textParam } from '../../state/selection';
+import { at, attentionTags, loadAttention, probe, run, series, snapshotSteps, step } from '../../state/store';
 import { Async, Empty, Missing, Shown } from '../../ui/async';
+import { Choice } from '../../ui/choice';
+import { ScaleChoice } from '../../ui/heat_controls';
+import { LineChart } from '../../ui/line_chart';
+import { addStyle } from '../../ui/styles/styles';
+import type { Series } from '../../wire/api';
+import { AttentionHead } from './head';
+import css from './attention.css?inline';
 
-addStyle(explainCss);
 addStyle(css);
 
 /** LAYER#HEAD, or LAYER#mean; empty: the last layer's mean. */
@@ -47,7 +46,7 @@ export function Attention() {
       <div class="attention-heads">
         <Async resource={heads} what="Entropy of the heads" height={200}>
           {(found) =>
-            found && found.names.length ? (
+            found?.names.length ? (
               <HeadGrid found={found} chosen={{ layer, head }} />
             ) : tag ? (
               <GridFromFrames tag={tag.tag} layer={layer} head={head} />

@@ -4,17 +4,17 @@ import { useSignal } from '@preact/signals';
 import { useCallback, useMemo } from 'preact/hooks';
 import type { Surface } from '../../draw/canvas';
 import { drawMatrix, matrixCell } from '../../draw/matrix';
-import { drawOverlay, patchRow, type Patches } from '../../draw/overlay';
+import { drawOverlay, type Patches, patchRow } from '../../draw/overlay';
 import type { Theme } from '../../draw/theme';
-import { percentile } from '../../model/explain';
+import { formatMass } from '../../model/format';
+import { percentile } from '../../model/grid';
 import { headMatrix, headScale, tokenName } from '../../model/heads';
-import type { Probe } from '../../wire/schema_pb';
 import { numberParam, opacity, peek, sample, scaleMode } from '../../state/selection';
-import type { Attention, Grid, Stamped } from '../../wire/wire';
 import { greyImage } from '../../ui/bitmaps';
-import { HeatLegend, heatMapName } from '../explanations/controls';
-import { formatMass } from '../explanations/film_row';
-import { Picture } from '../../ui/async';
+import { HeatLegend, heatMapName } from '../../ui/heat_controls';
+import { Picture } from '../../ui/picture';
+import type { Probe } from '../../wire/schema_pb';
+import type { Attention, Grid, Stamped } from '../../wire/wire';
 
 /** Token whose row is picked out; -1: the first patch's, or the first token's. */
 export const chosenQuery = numberParam<number>('query', -1);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which run or step differs: the same method, layer and samples side by side, on one scale.
 import { useMemo } from 'preact/hooks';
-import type { Tag } from '../../wire/api';
 import { commonTags, sameProbe, sampleCountOf, type Side } from '../../model/compare';
-import { compareMode, compareUnit, layer, method, sample, stepA, stepB, versus } from '../../state/selection';
-import { methodName } from '../../model/methods';
+import { chosenTag, methodName } from '../../model/methods';
 import { nearestIndex } from '../../model/steps';
+import { compareMode, compareUnit, layer, method, sample, stepA, stepB, versus } from '../../state/selection';
 import {
   attributionTags,
   catalog,
@@ -18,15 +17,15 @@ import {
   step,
   tagsOf,
 } from '../../state/store';
-import { addStyle } from '../../ui/styles';
-import css from './compare.css?inline';
+import { Empty, Failed, Missing, Skeleton } from '../../ui/async';
+import { ExportButtons } from '../../ui/files/menu';
+import { runColour } from '../../ui/runs';
+import { addStyle } from '../../ui/styles/styles';
+import type { Tag } from '../../wire/api';
 import { CompareControls, RunChips } from './controls';
 import { CompareGrid } from './grid';
 import { CompareLarge } from './large';
-import { chosenTag } from '../explanations/controls';
-import { ExportButtons } from '../../ui/files/menu';
-import { runColour } from '../../app/header';
-import { Empty, Failed, Missing, Skeleton } from '../../ui/async';
+import css from './compare.css?inline';
 
 addStyle(css);
 

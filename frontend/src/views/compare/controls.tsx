@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one can choose in Compare: against what, which method, how the cells are laid out and drawn.
-import type { Tag } from '../../wire/api';
+import { methodName } from '../../model/methods';
 import { compareMode, compareUnit, layer, method, toggled, versus, withRuns } from '../../state/selection';
 import { compared, run, runs } from '../../state/store';
+import { Choice } from '../../ui/choice';
+import { DrawControls } from '../../ui/heat_controls';
+import { runColour } from '../../ui/runs';
 import { CompareSteps } from '../../ui/steps_ab';
-import { methodName } from '../../model/methods';
-import { Choice, DrawControls } from '../explanations/controls';
-import { runColour } from '../../app/header';
+import type { Tag } from '../../wire/api';
 
 const MODES = {
   grid: ['Grid', 'All samples, each side and the difference from A'],

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A comparison as files: PNG of all samples at the steps shown, GIF of one sample over all steps, CSV of all values shown.
 import { mapState, sampleCountOf, type Side, type Unit } from '../../model/compare';
-import { csvOf, fileName } from '../../ui/files/csv';
-import { gifOf, pngOf, save, type Sheet, type SheetCell, type SheetRow } from '../../ui/files/picture';
+import { formatMass } from '../../model/format';
 import { tagLabel } from '../../model/methods';
 import { formatStep, nearestIndex, union } from '../../model/steps';
-import { theme } from '../../ui/theme';
-import { differenceCell, numbersOf, rowOf, sideCell, unitWords } from '../../ui/maps/cells';
 import { imagesReady } from '../../ui/bitmaps';
+import { csvOf, fileName } from '../../ui/files/csv';
 import type { ExportKind } from '../../ui/files/menu';
-import { formatMass } from '../explanations/film_row';
+import { gifOf, pngOf, save, type Sheet, type SheetCell, type SheetRow } from '../../ui/files/picture';
+import { differenceCell, numbersOf, rowOf, sideCell, unitWords } from '../../ui/maps/cells';
+import { theme } from '../../ui/styles/theme';
 
 export async function exportCompare(
   kind: ExportKind,

@@ -2,10 +2,12 @@
 // All samples as rows: every side, the difference from the first one, and the numbers that no colour can say.
 import { useMemo, useRef } from 'preact/hooks';
 import type { Side, Unit } from '../../model/compare';
-import { sample } from '../../state/selection';
-import { formatStep } from '../../model/steps';
 import { className } from '../../model/explain';
+import { formatMass } from '../../model/format';
+import { sample } from '../../state/selection';
 import { greyImage } from '../../ui/bitmaps';
+import { useLate, useNear, useTurn } from '../../ui/frame_budget';
+import { HeatLegend, heatMapName } from '../../ui/heat_controls';
 import {
   Cell,
   cellHeight,
@@ -16,14 +18,11 @@ import {
   numbersOf,
   rowOf,
   sideCell,
+  SideHead,
   sideWords,
   StateMark,
   unitWords,
 } from '../../ui/maps/cells';
-import { HeatLegend, heatMapName } from '../explanations/controls';
-import { formatMass, useNear } from '../explanations/film_row';
-import { useLate, useTurn } from '../../ui/frame_budget';
-import { Shown } from '../../ui/async';
 
 interface GridProps {
   sides: readonly Side[];
@@ -64,21 +63,6 @@ export function CompareGrid({ sides, count, unit, same }: GridProps) {
         </tbody>
       </table>
     </div>
-  );
-}
-
-/** "A ■ narrow, step 1 000, showing 1 000 for 1 050" */
-export function SideHead({ side }: { side: Side }) {
-  const shown = side.frames[side.index]!.step;
-  return (
-    <span class="side-head">
-      <span class="side-name">
-        <strong>{side.letter}</strong> <span class="swatch" style={{ background: side.colour }} aria-hidden="true" />{' '}
-        {side.name}
-      </span>
-      <span class="soft">step {formatStep(shown)}</span>
-      <Shown wanted={side.wanted} shown={shown} />
-    </span>
   );
 }
 

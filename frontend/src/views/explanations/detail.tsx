@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // The chosen sample at the current step, large, with everything needed to judge the picture.
 import { useCallback } from 'preact/hooks';
-import { mapState } from '../../model/compare';
 import type { Surface } from '../../draw/canvas';
 import { drawHeat } from '../../draw/heatmap';
-import { failsRandomisation, FAILS_RANDOMISATION, methodMeaning, methodName } from '../../model/methods';
-import { stepA, stepB } from '../../state/selection';
-import { badgesOf, isUnstable } from '../../model/trust';
-import { peakOf, resolutionNote, sampleFilm, sampleState, strongestPlace, type SampleFilm } from '../../model/explain';
+import { mapState } from '../../model/compare';
+import { peakOf, resolutionNote, sampleFilm, type SampleFilm, sampleState, strongestPlace } from '../../model/explain';
+import { formatMass } from '../../model/format';
+import { FAILS_RANDOMISATION, failsRandomisation, methodMeaning, methodName } from '../../model/methods';
 import { formatStep } from '../../model/steps';
-import { useLate } from '../../ui/frame_budget';
-import type { Grid } from '../../wire/wire';
+import { badgesOf, isUnstable } from '../../model/trust';
+import { stepA, stepB } from '../../state/selection';
+import { Shown } from '../../ui/async';
 import { greyImage } from '../../ui/bitmaps';
-import { HeatLegend } from './controls';
-import { formatMass, type FilmView } from './film_row';
-import { FEW_LEVELS, filmDrift, settledWords, trustAt } from './film_lines';
-import { CompareSteps } from '../../ui/steps_ab';
+import { useLate } from '../../ui/frame_budget';
+import { HeatLegend } from '../../ui/heat_controls';
 import { lazily } from '../../ui/lazy';
-import { Picture, Shown } from '../../ui/async';
+import { Picture } from '../../ui/picture';
+import { CompareSteps } from '../../ui/steps_ab';
+import type { Grid } from '../../wire/wire';
+import { FEW_LEVELS, filmDrift, type FilmView, settledWords, trustAt } from './film_view';
 import { WordsOrBars } from './words_bars';
 
 const WIDTH = 288;

@@ -1,56 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the network looks at, and when that changed: films first, one step large beside them.
 import { useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Tag } from '../../wire/api';
-import { goTo } from '../../state/clock';
-import { columnsThatFit, filmFrames, GAP, MARGIN } from '../../draw/film';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { GAP, MARGIN } from '../../draw/film';
 import { jumps, totalDrift } from '../../model/drift';
-import { domainOf, sampleFilm, sampleState, strongestPlace, type Frames, type SampleFilm } from '../../model/explain';
-import { failsRandomisation } from '../../model/methods';
-import { meanFilm, meanName, rowsOf, samplesByClass } from '../../model/rows';
-import type { Probe, Trust } from '../../wire/schema_pb';
-import { layer, method, moreMethods, opacity, peek, sample, scaleMode } from '../../state/selection';
-import { formatStep, nearestIndex } from '../../model/steps';
-import {
-  at,
-  attributionTags,
-  loadAttributions,
-  loadTrust,
-  markedSteps,
-  probe,
-  run,
-  snapshotSteps,
-  step,
-} from '../../state/store';
-import { addStyle } from '../../ui/styles';
-import css from './explanations.css?inline';
-import type { Stamped } from '../../wire/wire';
-import { greyImage, hasRegions } from '../../ui/bitmaps';
-import {
-  chosenTag,
-  contour,
-  errorsOnly,
-  heatMapName,
-  HowControls,
-  leastConfidence,
-  MoreMethods,
-  rowKind,
-  smoothing,
-  sortRows,
-  wantedClass,
-  WhatControls,
-} from './controls';
-import { ExplainDetail } from './detail';
-import { Export } from '../../ui/files/menu';
-import { filmDrift, MASS_WIDTH } from './film_lines';
-import { FilmRow, formatMass, type FilmView } from './film_row';
+import { type Frames, sampleFilm, sampleState } from '../../model/explain';
+import { chosenTag } from '../../model/methods';
+import { rowsOf, samplesByClass } from '../../model/rows';
+import { formatStep } from '../../model/steps';
+import { goTo } from '../../state/clock';
+import { layer, method, sample } from '../../state/selection';
+import { at, attributionTags, loadAttributions, markedSteps, probe, run, snapshotSteps, step } from '../../state/store';
 import { Async, Empty, Missing, Shown } from '../../ui/async';
+import { greyImage, hasRegions } from '../../ui/bitmaps';
+import { ExportButtons } from '../../ui/files/menu';
+import { addStyle } from '../../ui/styles/styles';
+import type { Tag } from '../../wire/api';
+import type { Probe } from '../../wire/schema_pb';
+import { errorsOnly, HowControls, leastConfidence, MoreMethods, sortRows, wantedClass, WhatControls } from './controls';
+import { ExplainDetail } from './detail';
+import { FilmRow } from './film_row';
+import { FilmTable } from './film_table';
+import { filmDrift, type FilmView } from './film_view';
+import { HEAD_WIDTH, useFilmViews, useRoom } from './film_views';
+import css from './explanations.css?inline';
 
 addStyle(css);
-
-const CELL = 64;
-const HEAD_WIDTH = 228;
 
 export function Explanations() {
   const tag = chosenTag(attributionTags.value, method.value, layer.value);
@@ -149,101 +124,6 @@ function useJumpMarks(view: FilmView, n: number): void {
       markedSteps.value = [];
     };
   }, [steps]);
-}
-
-/** The chosen method first, then the further ones whose frames are here. */
-function useFilmViews(tag: Tag, frames: Frames, found: Probe | undefined, width: number): readonly FilmView[] {
-  const more = attributionTags.value.filter((one) => one.tag !== tag.tag && moreMethods.value.has(one.tag));
-  const all = [
-    { tag, frames },
-    ...more.flatMap((one) => {
-      const loaded = loadAttributions(run.value, one.tag).loaded.value.value;
-      return loaded?.length ? [{ tag: one, frames: loaded as Frames }] : [];
-    }),
-  ];
-  const trust = all.map((one) => loadTrust(run.value, one.tag).loaded.value.value ?? NO_TRUST);
-  const steps = useMemo(() => frames.map((frame) => frame.step), [frames]);
-  const { cellWidth, cellHeight } = cellSize(frames, found);
-  const count = columnsThatFit(width - HEAD_WIDTH - 2 * (MASS_WIDTH + 8) - 24 - 2 * MARGIN, cellWidth);
-  const means = rowKind.value === 'classes';
-  const [smooth, outlined, perImage, peeking, of, wanted] = [
-    smoothing.value === 'smooth',
-    contour.value === 'yes',
-    scaleMode.value === 'image',
-    peek.value,
-    run.value,
-    step.value,
-  ];
-  const maps = all.map((one) => heatMapName(one.frames[0]!.record.signed));
-  const strength = opacity.value;
-  return useMemo(() => {
-    const columns = filmFrames(steps, nearestIndex(steps, wanted), count);
-    const groups = means ? samplesByClass(frames.at(-1)!.record, found) : new Map<number, number[]>();
-    return all.map((one, i): FilmView => {
-      const own = one.frames.map((frame) => frame.step);
-      const film = (n: number): SampleFilm =>
-        means ? meanFilm(one.frames, groups.get(n) ?? [0]) : sampleFilm(one.frames, n);
-      return {
-        ...one,
-        probe: found,
-        trust: trust[i]!,
-        captions: all.length > 1 || trust[i]!.length > 0 || failsRandomisation(one.tag.method),
-        means,
-        film,
-        name: (n) => (means ? meanName(found, n, groups.get(n)?.length ?? 0) : `sample ${n + 1}`),
-        current: nearestIndex(own, wanted),
-        cellWidth,
-        cellHeight,
-        perImage,
-        peek: peeking,
-        columns: i === 0 ? columns : columns.map((at) => nearestIndex(own, steps[at]!)),
-        style: { map: maps[i]!, signed: one.frames[0]!.record.signed, opacity: strength, smooth, contour: outlined },
-        domain: (n) => domainOf(`${of} ${one.tag.tag} ${means ? 'class ' : ''}${n}`, film(n).p99, own.at(-1)!),
-      };
-    });
-  }, [
-    ...all.map((one) => one.frames),
-    ...trust,
-    found,
-    cellWidth,
-    cellHeight,
-    perImage,
-    peeking,
-    steps,
-    count,
-    maps.join(' '),
-    strength,
-    smooth,
-    outlined,
-    of,
-    means,
-    wanted,
-  ]);
-}
-
-const NO_TRUST: readonly Stamped<Trust>[] = [];
-
-function cellSize(frames: Frames, found: Probe | undefined): { cellWidth: number; cellHeight: number } {
-  const image = greyImage(found, 0);
-  const [, rows = 1, columns = 1] = frames[0]!.record.shape;
-  const flat = frames[0]!.record.shape.length < 3;
-  const aspect = image ? image.height / image.width : flat ? 0.5 : rows / columns;
-  return { cellWidth: CELL, cellHeight: Math.round(CELL * Math.min(1.5, Math.max(0.4, aspect))) };
-}
-
-function useRoom(element: { current: HTMLElement | null }): number {
-  const [width, setWidth] = useState(880);
-  useLayoutEffect(() => {
-    const measure = (): void => {
-      if (element.current?.clientWidth) setWidth(element.current.clientWidth);
-    };
-    measure();
-    if (typeof ResizeObserver === 'undefined') return undefined;
-    const observer = new ResizeObserver(measure);
-    observer.observe(element.current!);
-    return () => observer.disconnect();
-  }, []);
-  return width;
 }
 
 function Note({ samples, view }: { samples: number; view: FilmView }) {
@@ -349,56 +229,14 @@ function FilmList({ rows, views }: { rows: readonly number[]; views: readonly Fi
   );
 }
 
-const HEADINGS = ['sample', 'true', 'prediction', 'explains', 'wrong', 'total mass', 'where'];
-
-function FilmTable({ samples, view }: { samples: readonly number[]; view: FilmView }) {
-  const { step: shown, record } = view.frames[view.current]!;
+/** The chosen sample's films with step, scale and legend; CSV holds the values of its maps and scores. */
+function Export({ views, n }: { views: readonly FilmView[]; n: number }) {
+  const row = views[0]!.means ? -1 : n;
+  if (row < 0) return null;
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Explanations as a table">
-      <table>
-        <caption class="soft">Step {formatStep(shown)}</caption>
-        <thead>
-          <tr>
-            {HEADINGS.map((one) => (
-              <th key={one} scope="col">
-                {one}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {samples.map((n) => {
-            const state = sampleState(record, view.probe, n);
-            const film = sampleFilm(view.frames, n);
-            const cells = [
-              state.label || '–',
-              state.prediction,
-              state.explains,
-              state.wrong ? 'wrong' : '',
-              formatMass(film.mass[view.current]!),
-              strongestPlace(film.maps[view.current]!),
-            ];
-            return (
-              <tr key={n}>
-                <td>
-                  <button
-                    type="button"
-                    class="link"
-                    onClick={() => {
-                      sample.value = n;
-                    }}
-                  >
-                    {n + 1}
-                  </button>
-                </td>
-                {cells.map((text, i) => (
-                  <td key={HEADINGS[i + 1]}>{text}</td>
-                ))}
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+    <ExportButtons
+      what={`the films of sample ${n + 1}`}
+      write={async (kind) => (await import('./export')).exportFilm(kind, views, n)}
+    />
   );
 }

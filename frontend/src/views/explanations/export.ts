@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The chosen sample's films as files: PNG of what is shown, GIF of all steps, CSV of all values.
 import { mapState } from '../../model/compare';
-import { csvOf, fileName } from '../../ui/files/csv';
-import { gifOf, pngOf, save, type Sheet, type SheetCell, type SheetRow } from '../../ui/files/picture';
 import { sampleState } from '../../model/explain';
+import { formatMass } from '../../model/format';
 import { FAILS_RANDOMISATION, failsRandomisation, tagLabel } from '../../model/methods';
 import { formatStep } from '../../model/steps';
-import { run } from '../../state/store';
-import { theme } from '../../ui/theme';
 import { isUnstable } from '../../model/trust';
+import { run } from '../../state/store';
 import { greyImage, imagesReady } from '../../ui/bitmaps';
+import { csvOf, fileName } from '../../ui/files/csv';
 import type { ExportKind } from '../../ui/files/menu';
-import { FEW_LEVELS, trustAt } from './film_lines';
-import { formatMass, mostOf, type FilmView } from './film_row';
+import { gifOf, pngOf, save, type Sheet, type SheetCell, type SheetRow } from '../../ui/files/picture';
+import { theme } from '../../ui/styles/theme';
+import { FEW_LEVELS, type FilmView, mostOf, trustAt } from './film_view';
 
 export async function exportFilm(kind: ExportKind, views: readonly FilmView[], n: number): Promise<void> {
   const name = fileName(

@@ -1,47 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 // One method's line in a sample's row: its name, its film, its mass, how it drifted, and how far to believe it.
 import { useCallback, useMemo, useRef } from 'preact/hooks';
-import { goTo } from '../../state/clock';
-import { mapState } from '../../model/compare';
 import type { Surface } from '../../draw/canvas';
 import { drawDrift } from '../../draw/drift';
-import { cellAt, drawFilm, drawMass, GAP, MARGIN, type Cell, type Drawn } from '../../draw/film';
+import { type Cell, cellAt, drawFilm, drawMass, type Drawn, GAP, MARGIN } from '../../draw/film';
 import type { Theme } from '../../draw/theme';
-import { driftOf, orderOf, settled } from '../../model/drift';
+import { mapState } from '../../model/compare';
+import { orderOf } from '../../model/drift';
 import { decoded, strongestPlace } from '../../model/explain';
-import { failsRandomisation, FAILS_RANDOMISATION, methodMeaning, tagLabel } from '../../model/methods';
-import { sample } from '../../state/selection';
-import { formatStep, nearestIndex } from '../../model/steps';
+import { formatMass } from '../../model/format';
+import { FAILS_RANDOMISATION, failsRandomisation, methodMeaning, tagLabel } from '../../model/methods';
 import { badgesOf, isUnstable } from '../../model/trust';
-import { inPieces, useTurn } from '../../ui/frame_budget';
+import { goTo } from '../../state/clock';
+import { sample } from '../../state/selection';
 import { greyImage } from '../../ui/bitmaps';
-import { formatMass, massWords, mostOf, type FilmView } from './film_row';
-import { Picture } from '../../ui/async';
+import { inPieces, useTurn } from '../../ui/frame_budget';
+import { Picture } from '../../ui/picture';
+import {
+  FEW_LEVELS,
+  filmDrift,
+  type FilmView,
+  MASS_WIDTH,
+  massWords,
+  mostOf,
+  settledWords,
+  trustAt,
+} from './film_view';
 
-export const MASS_WIDTH = 84;
 export const CAPTION = 20;
-export const FEW_LEVELS = 4;
-
-/** The trust record at or before the frame shown, or the first. */
-export function trustAt(view: FilmView): FilmView['trust'][number] | undefined {
-  const at = view.frames[view.current]!.step;
-  return view.trust[
-    nearestIndex(
-      view.trust.map((one) => one.step),
-      at,
-    )
-  ];
-}
-
-const driftOfFilm = new WeakMap<object, ReturnType<typeof driftOf>>();
-
-/** Drift of a sample's film, computed once. */
-export function filmDrift(view: FilmView, n: number): ReturnType<typeof driftOf> {
-  const film = view.film(n);
-  let known = driftOfFilm.get(film);
-  if (!known) driftOfFilm.set(film, (known = driftOf(film.maps)));
-  return known;
-}
 
 /** Maps that are prepared at a time. */
 const PIECE = 40;
@@ -192,11 +178,4 @@ function DriftLine({ n, view }: { n: number; view: FilmView }) {
       <span class="soft">{settledWords(drift.rankToLast, steps).replace('like now ', '')}</span>
     </span>
   );
-}
-
-/** "like now since 600", "not settled" */
-export function settledWords(toLast: readonly number[], steps: readonly number[]): string {
-  const at = settled(toLast);
-  if (at < 0) return 'not defined';
-  return at === steps.length - 1 && at > 0 ? 'not settled' : `like now since ${formatStep(steps[at]!)}`;
 }

@@ -1,67 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // One sample of Explanations: what it is, what the network says, its film, and the total mass beside it.
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import type { Tag } from '../../wire/api';
+import { useCallback, useEffect, useRef } from 'preact/hooks';
 import type { Surface } from '../../draw/canvas';
 import { MARGIN } from '../../draw/film';
-import type { HeatStyle } from '../../draw/heatmap';
-import { peakOf, sampleState, type Domain, type Frames, type SampleFilm } from '../../model/explain';
-import type { Probe, Trust } from '../../wire/schema_pb';
+import { sampleState } from '../../model/explain';
 import { sample } from '../../state/selection';
-import { formatStep } from '../../model/steps';
-import { useLate } from '../../ui/frame_budget';
-import type { Stamped } from '../../wire/wire';
 import { greyImage } from '../../ui/bitmaps';
+import { useLate, useNear } from '../../ui/frame_budget';
+import { Picture } from '../../ui/picture';
 import { FilmLine, lineHeight } from './film_lines';
-import { Picture } from '../../ui/async';
+import type { FilmView } from './film_view';
 
 const THUMB = 48;
-
-/** Everything that all rows share. */
-export interface FilmView {
-  tag: Tag;
-  frames: Frames;
-  trust: readonly Stamped<Trust>[];
-  /** A method's name and how far to believe it above each film: where there are several, or trust records. */
-  captions: boolean;
-  /** Rows are classes, and films the mean of their samples. */
-  means: boolean;
-  /** The maps of row `n`. */
-  film: (n: number) => SampleFilm;
-  /** "sample 3", "the mean of cat" */
-  name: (n: number) => string;
-  probe: Probe | undefined;
-  /** Indices into frames of the columns. */
-  columns: readonly number[];
-  /** Index into frames of the frame shown. */
-  current: number;
-  cellWidth: number;
-  cellHeight: number;
-  peek: boolean;
-  /** per image: every map gets its own scale. */
-  perImage: boolean;
-  style: Omit<HeatStyle, 'most'>;
-  domain: (n: number) => Domain;
-}
-
-/** The scale of one map. */
-export function mostOf(view: FilmView, film: SampleFilm, n: number, frame: number): number {
-  return view.perImage ? peakOf(film.maps[frame]!) : view.domain(n).most;
-}
-
-/** Whether an element has come near the window; true where the browser cannot tell. */
-export function useNear(element: { current: Element | null }): boolean {
-  const [near, setNear] = useState(typeof IntersectionObserver === 'undefined');
-  useEffect(() => {
-    if (typeof IntersectionObserver === 'undefined') return undefined;
-    const observer = new IntersectionObserver((entries) => setNear(entries.some((one) => one.isIntersecting)), {
-      rootMargin: '80px',
-    });
-    observer.observe(element.current!);
-    return () => observer.disconnect();
-  }, []);
-  return near;
-}
 
 /** A sample, or a class, with one line for each method. */
 export function FilmRow({ n, views: wanted }: { n: number; views: readonly FilmView[] }) {
@@ -138,17 +88,4 @@ function RowHead({ n, view, selected }: { n: number; view: FilmView; selected: b
       </span>
     </button>
   );
-}
-
-/** Three digits, without an exponent while a person can read it. */
-export function formatMass(value: number): string {
-  if (value === 0) return '0';
-  return Math.abs(value) >= 0.001 && Math.abs(value) < 100_000
-    ? Number(value.toPrecision(3)).toString()
-    : value.toExponential(1);
-}
-
-export function massWords(film: SampleFilm, frames: Frames, current: number): string {
-  const one = (i: number): string => `${formatMass(film.mass[i]!)} at step ${formatStep(frames[i]!.step)}`;
-  return `${one(0)}, ${one(current)}, ${one(frames.length - 1)}`;
 }

@@ -3,14 +3,18 @@
 import { useMemo } from 'preact/hooks';
 import type { Side } from '../../model/compare';
 import { nearestIndex } from '../../model/steps';
-import { addStyle } from '../../ui/styles';
-import css from '../compare/compare.css?inline';
-import { Cell, cellHeight, differenceCell, differenceWords, NUMBERS, numbersOf, rowOf } from '../../ui/maps/cells';
-import { SideHead } from '../compare/grid';
-import { Swipe } from '../compare/large';
-import type { FilmView } from './film_row';
-
-addStyle(css);
+import {
+  Cell,
+  cellHeight,
+  differenceCell,
+  differenceWords,
+  NUMBERS,
+  numbersOf,
+  rowOf,
+  SideHead,
+} from '../../ui/maps/cells';
+import { Swipe } from '../../ui/maps/swipe';
+import type { FilmView } from './film_view';
 
 const WIDE = 288;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Explanations of inputs that are no picture: tokens as text on a signed background, features as signed bars.
-import { inkOn, mapSigned, mapUnsigned, type ColourMapName } from '../../model/color';
+import { type ColourMapName, inkOn, mapSigned, mapUnsigned } from '../../model/color';
+import { formatMass } from '../../model/format';
 import type { Probe } from '../../wire/schema_pb';
 import type { Grid } from '../../wire/wire';
-import { formatMass } from './film_row';
 
 const NAMES: Record<string, string> = { tokens: 'token', series: 'moment', tabular: 'feature' };
 
@@ -28,7 +28,7 @@ export function WordsOrBars(props: Props) {
 
 function Words({ n, map, probe, most, signed, colours }: Props) {
   return (
-    <p class="words" aria-label="Tokens with their values">
+    <p class="words" role="group" aria-label="Tokens with their values">
       {Array.from(map.values, (value, i) => {
         const colour = signed ? mapSigned(colours, value, most) : mapUnsigned(colours, value, most);
         const words = Number.isFinite(value) ? formatMass(value) : 'not a number';

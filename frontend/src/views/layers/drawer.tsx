@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // One layer in detail: since when, forward or backward? Opens beside any view, on a layer or on a finding.
-import type { Layer, LayerTable, Parameter } from '../../wire/schema_pb';
-import { closeDrawer, current, drawerName, layerOf, openFinding, ruled } from '../../state/drawer';
 import { keyOf, MARK, severityOf, titleOf, whenOf, worstFirst } from '../../model/findings';
+import { closeDrawer, current, drawerName, layerOf, openFinding, ruled } from '../../state/drawer';
 import { shownFinding } from '../../state/selection';
 import { layerTable, run } from '../../state/store';
-import { addStyle } from '../../ui/styles';
-import css from './drawer.css?inline';
+import { Async } from '../../ui/async';
+import { CompareSteps } from '../../ui/steps_ab';
+import { addStyle } from '../../ui/styles/styles';
+import type { Layer, LayerTable, Parameter } from '../../wire/schema_pb';
+import { CompareTable } from './compare_table';
 import { Explain } from './explain_here';
 import { LayerEvidence, NetworkEvidence } from './finding_evidence';
-import { CompareSteps, CompareTable } from '../../ui/steps_ab';
 import { LayerLines } from './lines';
 import { LayerRidges } from './ridges';
 import { LayerUnits } from './units';
-import { Async } from '../../ui/async';
+import css from './drawer.css?inline';
 
 addStyle(css);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a layer to its pictures: "Explain this layer here" opens Explanations at that layer and the step shown.
 import { batch } from '@preact/signals';
+import { formatStep } from '../../model/steps';
 import { closeDrawer, explainedFrom } from '../../state/drawer';
-import type { Layer } from '../../wire/schema_pb';
 import { layer as explainedLayer, view } from '../../state/selection';
 import { attributionTags, run, status, step } from '../../state/store';
-import { formatStep } from '../../model/steps';
+import type { Layer } from '../../wire/schema_pb';
 
 /** The button, for the layer or the first after it that has explanations; where there is none, how to get some. */
 export function Explain({ name, layers }: { name: string; layers: readonly Layer[] }) {

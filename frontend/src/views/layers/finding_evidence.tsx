@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The drawer opened on a finding: what it says, why, what to try, and the pictures of its onset.
 import type { ComponentChildren } from 'preact';
-import { onsetRange, ruled } from '../../state/drawer';
 import { MARK, measured, severityOf, titleOf, whenOf } from '../../model/findings';
+import { onsetRange, ruled } from '../../state/drawer';
+import { Definition } from '../../ui/rules';
+import { CompareSteps } from '../../ui/steps_ab';
 import type { Finding, Layer, LayerTable } from '../../wire/schema_pb';
 import { Explain } from './explain_here';
-import { CompareSteps } from '../../ui/steps_ab';
+import { LayerOnset, NetworkOnset } from './onset';
 import { LayerRidges } from './ridges';
 import { LayerUnits } from './units';
-import { LayerOnset, NetworkOnset } from './onset';
-import { Definition } from '../../ui/rules';
 
 /** Sizes in the narrower columns of the evidence. */
 const RIDGES = 210;

@@ -2,20 +2,22 @@
 // Every layer's strip with its value now: which one is dead, exploding, saturated?
 import { useSignal } from '@preact/signals';
 import { useCallback, useMemo } from 'preact/hooks';
-import type { Series } from '../../wire/api';
 import type { Surface } from '../../draw/canvas';
 import { drawFires, type Fire } from '../../draw/fires';
 import { drawStrip } from '../../draw/strip';
 import type { Theme } from '../../draw/theme';
+import { formatValue } from '../../model/format';
+import { type Metric, metricOf, valueAt } from '../../model/metrics';
 import { layerOf, openLayer } from '../../state/drawer';
-import { formatValue, metricOf, valueAt, type Metric } from '../../model/metrics';
 import { drawerLayer, filterText, metric as chosenMetric, sortLayers, stepSpacing } from '../../state/selection';
 import { at, layerTable, run, series } from '../../state/store';
-import { addStyle } from '../../ui/styles';
-import css from './layers.css?inline';
+import { Async, Empty, Missing } from '../../ui/async';
 import { useFires } from '../../ui/layer_strip';
-import { Async, Empty, Missing, Picture } from '../../ui/async';
-import { Legend, MetricPicker, signalWord, sourceNote, stripModel, StripTable, type StripModel } from '../../ui/strips';
+import { Picture } from '../../ui/picture';
+import { Legend, MetricPicker, signalWord, sourceNote, stripModel, type StripModel, StripTable } from '../../ui/strips';
+import { addStyle } from '../../ui/styles/styles';
+import type { Series } from '../../wire/api';
+import css from './layers.css?inline';
 
 addStyle(css);
 

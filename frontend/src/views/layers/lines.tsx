@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A layer's lines over the steps: gradient norm, update ratios of its parameters, learning rate and loss.
 import { useMemo } from 'preact/hooks';
-import type { Series } from '../../wire/api';
-import { formatValue } from '../../model/metrics';
-import type { Parameter } from '../../wire/schema_pb';
-import { run, series, step } from '../../state/store';
+import { formatValue } from '../../model/format';
 import { nearestIndex } from '../../model/steps';
-import { LineChart, type Line } from '../../ui/line_chart';
+import { run, series, step } from '../../state/store';
 import { Async } from '../../ui/async';
+import { type Line, LineChart } from '../../ui/line_chart';
+import type { Series } from '../../wire/api';
+import type { Parameter } from '../../wire/schema_pb';
 
 const HEIGHT = 170;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lines around the onset of a finding: what the optimiser did just before it.
+import { formatStep } from '../../model/steps';
 import { rateName, weightsOf } from '../../state/drawer';
 import type { LayerTable, Parameter } from '../../wire/schema_pb';
-import { formatStep } from '../../model/steps';
 import { LinePanel, type Panel, type StepWindow } from './lines';
 
 interface Props {

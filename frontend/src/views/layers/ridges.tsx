@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A layer's histograms over the steps, with A, B and the step shown picked out.
 import { useCallback, useMemo } from 'preact/hooks';
-import type { HistogramColumns } from '../../wire/api';
 import type { Surface } from '../../draw/canvas';
-import { drawRidges, ridgesOf, type RidgeMark, type Ridges } from '../../draw/ridges';
+import { drawRidges, type RidgeMark, type Ridges, ridgesOf } from '../../draw/ridges';
 import type { Theme } from '../../draw/theme';
-import { formatValue } from '../../model/metrics';
+import { formatValue } from '../../model/format';
+import { formatStep, nearestIndex } from '../../model/steps';
 import { stepA, stepB } from '../../state/selection';
 import { histograms, run, step } from '../../state/store';
-import { formatStep, nearestIndex } from '../../model/steps';
-import { Async, Picture } from '../../ui/async';
+import { Async } from '../../ui/async';
+import { Picture } from '../../ui/picture';
+import type { HistogramColumns } from '../../wire/api';
 
 export function LayerRidges({
   name,
@@ -29,7 +30,7 @@ export function LayerRidges({
       </h3>
       <Async resource={histograms(run.value, signal, name)} what={`Histograms of ${name}`} height={height}>
         {(found) =>
-          found && found.firstSteps.length ? (
+          found?.firstSteps.length ? (
             <RidgePicture found={found} title={title} height={height} />
           ) : (
             <p class="soft">No histograms of this signal were logged.</p>

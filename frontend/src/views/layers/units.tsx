@@ -2,19 +2,20 @@
 // A layer's units: which are dead at the step shown, and when each of them died.
 import { useSignal } from '@preact/signals';
 import { useCallback, useMemo } from 'preact/hooks';
-import type { Units } from '../../wire/api';
-import { gradient } from '../../model/color';
-import { ALIVE, byDeath, deadCounts, deathColumns, deathSentence, deathWords } from '../../model/deaths';
 import type { Surface } from '../../draw/canvas';
 import { drawDeaths } from '../../draw/deaths';
 import { drawStrip, stripEnd } from '../../draw/strip';
 import type { Theme } from '../../draw/theme';
 import { drawUnitMap, unitAt, unitsPerRow } from '../../draw/unit_map';
-import { formatValue } from '../../model/metrics';
+import { gradient } from '../../model/color';
+import { ALIVE, byDeath, deadCounts, deathColumns, deathSentence, deathWords } from '../../model/deaths';
+import { formatValue } from '../../model/format';
+import { formatStep, nearestIndex, stepScale } from '../../model/steps';
 import { stepA, stepB, stepSpacing } from '../../state/selection';
 import { at, run, step, units } from '../../state/store';
-import { formatStep, nearestIndex, stepScale } from '../../model/steps';
-import { Async, Picture, Shown } from '../../ui/async';
+import { Async, Shown } from '../../ui/async';
+import { Picture } from '../../ui/picture';
+import type { Units } from '../../wire/api';
 
 const CELL = 14;
 

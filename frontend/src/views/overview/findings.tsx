@@ -2,13 +2,13 @@
 // The Overview's first lines: one sentence, then what the rules found, the worst first.
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
+import { type Incident, keyOf, MARK, measured, sentenceOf, severityOf, titleOf, whenOf } from '../../model/findings';
 import { board, openFinding, ruled, toggleAcknowledged, toggleMuted } from '../../state/drawer';
-import { keyOf, MARK, measured, sentenceOf, severityOf, titleOf, whenOf, type Incident } from '../../model/findings';
-import type { Finding, Findings } from '../../wire/schema_pb';
 import { shownFinding } from '../../state/selection';
-import { addStyle } from '../../ui/styles';
-import css from './findings.css?inline';
 import { Definition, Rules } from '../../ui/rules';
+import { addStyle } from '../../ui/styles/styles';
+import type { Finding, Findings } from '../../wire/schema_pb';
+import css from './findings.css?inline';
 
 addStyle(css);
 

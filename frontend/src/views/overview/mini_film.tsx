@@ -2,16 +2,16 @@
 // One film on the Overview: what the network saw in the first sample, at a few steps, on one scale.
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import type { Surface } from '../../draw/canvas';
-import { drawThumb } from '../../draw/thumb';
 import { drawHeat } from '../../draw/heatmap';
-import { tagLabel } from '../../model/methods';
+import { drawThumb } from '../../draw/thumb';
+import { chosenTag, tagLabel } from '../../model/methods';
+import { formatStep } from '../../model/steps';
 import { layer, view } from '../../state/selection';
 import { attributionTags, loadAttributions, probe, run } from '../../state/store';
-import { formatStep } from '../../model/steps';
-import { sampleHeat, type Attribution, type Stamped } from '../../wire/wire';
-import { chosenTag } from '../explanations/controls';
-import { Async, Missing, Picture } from '../../ui/async';
+import { Async, Missing } from '../../ui/async';
+import { Picture } from '../../ui/picture';
 import { pickColumns } from '../../ui/strips';
+import { type Attribution, sampleHeat, type Stamped } from '../../wire/wire';
 
 const FRAMES = 5;
 const SIZE = 58;

@@ -4,15 +4,15 @@ import { useSignal } from '@preact/signals';
 import { metricOf } from '../../model/metrics';
 import { metric as chosenMetric } from '../../state/selection';
 import { findings, run, series } from '../../state/store';
-import { addStyle } from '../../ui/styles';
-import css from './overview.css?inline';
-import { FindingsCard } from './findings';
-import { LayerStrip } from '../../ui/layer_strip';
-import { MiniFilm } from './mini_film';
 import { Async, Empty, Missing } from '../../ui/async';
-import { Recorder } from './status_card';
-import { Remarks } from './remarks';
+import { LayerStrip } from '../../ui/layer_strip';
 import { MetricPicker, signalWord, StripTable } from '../../ui/strips';
+import { addStyle } from '../../ui/styles/styles';
+import { FindingsCard } from './findings';
+import { MiniFilm } from './mini_film';
+import { Remarks } from './remarks';
+import { Recorder } from './status_card';
+import css from './overview.css?inline';
 
 addStyle(css);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Overview's first lines where no rule has spoken (logs of older recorders): what statistics alone say.
 import { useMemo } from 'preact/hooks';
-import { openLayer } from '../../state/drawer';
 import { MARK } from '../../model/findings';
-import { healthOf, type Health, type Remark } from '../../model/health';
+import { type Health, healthOf, type Remark } from '../../model/health';
+import { openLayer } from '../../state/drawer';
 import { run, series } from '../../state/store';
 import { Skeleton } from '../../ui/async';
 

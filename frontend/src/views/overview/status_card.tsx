@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the recorder says about itself: what it captured, what it cost, what it lost, whether it still lives.
-import { now } from '../../state/clock';
-import type { RunStatus } from '../../wire/schema_pb';
-import { run, runInfo, status } from '../../state/store';
 import { formatStep } from '../../model/steps';
+import { now } from '../../state/clock';
+import { run, runInfo, status } from '../../state/store';
 import { Async, Empty } from '../../ui/async';
+import type { RunStatus } from '../../wire/schema_pb';
 
 const STALE_S = 120;
 

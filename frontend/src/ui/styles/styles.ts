@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts style sheets into the page as <style> elements: TensorBoard imports our script only, no links.
+import controls from './controls.css?inline';
 
 const added = new Set<string>();
 
@@ -11,3 +12,5 @@ export function addStyle(css: string): void {
   element.textContent = css;
   document.head.append(element);
 }
+
+addStyle(controls); // before those of the views, which may say otherwise
