@@ -16,11 +16,8 @@ const TABLE = 'views/index.ts';
 
 const MOST_FILES = 18;
 
-const here = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-const root = resolve(process.argv[2] ?? join(here, 'src'));
-
 /** Every file below `root`, as posix paths from there. */
-function allFiles() {
+function allFiles(root) {
   return readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
@@ -28,7 +25,7 @@ function allFiles() {
 }
 
 /** What a source file imports by a relative path: static, dynamic, types and re-exports alike. */
-function importsOf(file) {
+function importsOf(root, file) {
   const source = readFileSync(join(root, file), 'utf8');
   const { module, errors } = parseSync(file, source, { lang: file.endsWith('x') ? 'tsx' : 'ts' });
   if (errors.length) throw new Error(`${file} cannot be read: ${errors[0].message}`);
@@ -42,7 +39,7 @@ function importsOf(file) {
 }
 
 /** The file that a relative import names; undefined where there is none. */
-function target(file, name) {
+function target(root, file, name) {
   const path = posix.join(posix.dirname(file), name.replace(/\?.*$/, ''));
   const tries = ['', '.ts', '.tsx', '.d.ts', '/index.ts'].map((ending) => path + ending);
   return tries.find((one) => existsSync(join(root, one)) && statSync(join(root, one)).isFile());
@@ -84,29 +81,31 @@ function circles(graph) {
   return [...found.values()];
 }
 
-/** All sentences. */
-function check() {
-  const files = allFiles();
+/** A sentence for each import of the sources below `root` that breaks a rule, each circle, each folder that is too full. */
+export function check(root) {
+  const files = allFiles(root);
   const said = [];
   const graph = new Map();
   for (const file of files.filter((one) => /\.tsx?$/.test(one))) {
     graph.set(file, []);
-    for (const name of importsOf(file)) {
-      const other = target(file, name);
+    for (const name of importsOf(root, file)) {
+      const other = target(root, file, name);
       const why = other === undefined ? 'there is no such file' : breach(file, other);
       if (why) said.push(`${file} imports ${name}: ${why}.`);
       if (other) graph.get(file).push(other);
     }
   }
   for (const circle of circles(graph)) said.push(`${circle.join(' imports ')}: imports do not go round.`);
-  for (const folder of new Set(files.map(posix.dirname))) {
+  for (const folder of new Set(files.map((file) => posix.dirname(file)))) {
     const count = files.filter((file) => posix.dirname(file) === folder).length;
     if (count > MOST_FILES) said.push(`${folder}/ holds ${count} files: at most ${MOST_FILES} in a folder.`);
   }
-  return { said, files: files.length };
+  return { said, count: graph.size };
 }
 
-const { said, files } = check();
-for (const sentence of said) console.error(sentence);
-if (said.length) process.exit(1);
-console.log(`imports: ${files} files, all point down (${LAW})`);
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { said, count } = check(resolve(process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), '../src')));
+  for (const sentence of said) console.error(sentence);
+  if (said.length) process.exit(1);
+  console.log(`imports: ${count} files, all point down (${LAW})`);
+}
