@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 STAMPS := $(VENV)/.stamps
-FRONTEND := $(shell find frontend/src -type f 2>/dev/null) frontend/package-lock.json frontend/vite.config.ts tb_xai_plugin/schema.proto
+FRONTEND := $(shell find frontend/src -type f 2>/dev/null) frontend/package-lock.json frontend/vite.config.ts tb_xai_plugin/format/schema.proto
 
 .PHONY: help demo test lint types unit python-tests frontend-tests browser-tests frontend proto screenshots bench bench-browser bench-trust bench-diagnosis clean
 
@@ -41,11 +41,11 @@ frontend-tests: $(STAMPS)/node  ## tsc, Vitest, and a rebuild that must give the
 browser-tests: $(STAMPS)/node $(STAMPS)/chromium  ## the tab in real Chromium on real TensorBoard
 	$(BIN)/pytest -m browser
 
-frontend: $(STAMPS)/node  ## build the tab into tb_xai_plugin/static
+frontend: $(STAMPS)/node  ## build the tab into tb_xai_plugin/tab/static
 	cd frontend && npm run --silent build
 
 proto: $(STAMPS)/dev $(STAMPS)/node  ## generate Python and TypeScript from schema.proto
-	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. tb_xai_plugin/schema.proto
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. tb_xai_plugin/format/schema.proto
 	cd frontend && npm run --silent proto
 
 bench-diagnosis: $(STAMPS)/dev  ## the rules, and those of three other tools, on the development set (half an hour)

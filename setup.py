@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 
@@ -45,17 +45,18 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=[
-        "tb_xai_plugin",
-        "tb_xai_plugin.rules",
-        "tb_xai_callbacks",
-        "tb_xai_callbacks.backends",
-        "tb_xai_callbacks.measure",
-        "tb_xai_callbacks.probes",
-        "tb_xai_callbacks.demo",
+        *find_packages(include=["tb_xai_plugin*"]),
+        *find_packages("callbacks", include=["tb_xai_callbacks*"]),
     ],
     package_dir={"tb_xai_callbacks": "callbacks/tb_xai_callbacks"},
     package_data={
-        "tb_xai_plugin": ["static/*", "static/assets/*", "http_api.md", "schema.proto", "py.typed"],
+        "tb_xai_plugin": [
+            "tab/static/*",
+            "tab/static/assets/*",
+            "tab/http_api.md",
+            "format/schema.proto",
+            "py.typed",
+        ],
         "tb_xai_callbacks": ["py.typed"],
     },
     install_requires=[

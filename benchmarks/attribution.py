@@ -21,13 +21,13 @@ from torch.nn import functional
 
 from benchmarks.interleave import Figure, Section, interleaved, missing, quartiles, ratio
 from benchmarks.nets import ResNet18
-from tb_xai_callbacks.backends import CaptureRequest, TargetLayer
-from tb_xai_callbacks.backends.torch import TorchObserver
+from tb_xai_callbacks.attribution.maps import Explained, observe
+from tb_xai_callbacks.attribution.methods import Question, layer_map
+from tb_xai_callbacks.backends.contract import CaptureRequest, TargetLayer
+from tb_xai_callbacks.backends.torch.observer import TorchObserver
 from tb_xai_callbacks.measure.cam import CAMS
-from tb_xai_callbacks.measure.targets import Selection, select
-from tb_xai_callbacks.probes.attribution import Explained, observe
-from tb_xai_callbacks.probes.methods import Question, layer_map
-from tb_xai_callbacks.sink import EventFileSink
+from tb_xai_callbacks.measure.scores import Selection, select
+from tb_xai_callbacks.run.sink import EventFileSink
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 GRAD_CAM_BAR, FAMILY_BAR = 0.6, 0.8

@@ -24,9 +24,9 @@ from torch.utils.tensorboard import SummaryWriter
 from benchmarks.interleave import Figure, Section, interleaved, quartiles, ratio
 from benchmarks.snapshot_bytes import overlay, photographs
 from tb_xai_callbacks.measure.statistics import histogram
-from tb_xai_callbacks.probe_set import images_png
-from tb_xai_callbacks.sink import EventFileSink
-from tb_xai_plugin import records as r
+from tb_xai_callbacks.probe.samples import images_png
+from tb_xai_callbacks.run.sink import EventFileSink
+from tb_xai_plugin.format import records as r
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 LOG, OURS, THEIRS = "ours", "ours/xai", "theirs"

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import reading
-from tb_xai_callbacks.sink import EventFileSink
+from tb_xai_callbacks.run.sink import EventFileSink
 
 ROOT = Path(__file__).parents[1]
 STEPS_PER_S, LAYERS = 50, 50

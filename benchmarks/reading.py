@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.interleave import Figure, Section, quartiles
-from tb_xai_callbacks.schedule import thinning
-from tb_xai_callbacks.sink import EventFileSink
-from tb_xai_plugin import records as r
+from tb_xai_callbacks.run.schedule import thinning
+from tb_xai_callbacks.run.sink import EventFileSink
+from tb_xai_plugin.format import records as r
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))

@@ -20,8 +20,8 @@ from benchmarks.interleave import Figure, Section
 from benchmarks.nets import ResNet18
 from tb_xai_callbacks.measure.cam import grad_cam
 from tb_xai_callbacks.measure.resize import bilinear
-from tb_xai_plugin.records import Attribution
-from tb_xai_plugin.summary import record_summary
+from tb_xai_plugin.format.records import Attribution
+from tb_xai_plugin.format.summary import record_summary
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 DEFAULT_BAR, FOUR_LAYERS_BAR, TWO_HUNDRED_BAR = 1 / 400, 1 / 40, 1_000_000

@@ -23,12 +23,12 @@ from torch.nn import functional
 
 from benchmarks.interleave import Figure, Section
 from benchmarks.nets import DigitsNet
-from tb_xai_callbacks.backends import TargetLayer
-from tb_xai_callbacks.backends.torch import TorchObserver
+from tb_xai_callbacks.attribution.methods import Question, map_of
+from tb_xai_callbacks.backends.contract import TargetLayer
+from tb_xai_callbacks.backends.torch.observer import TorchObserver
 from tb_xai_callbacks.measure import trust
 from tb_xai_callbacks.measure.ranks import rank_correlation
-from tb_xai_callbacks.measure.targets import select
-from tb_xai_callbacks.probes.methods import Question, map_of
+from tb_xai_callbacks.measure.scores import select
 
 #: From the outputs down.
 CASCADE = ("head", "conv3", "conv2", "conv1")

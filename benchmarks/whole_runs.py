@@ -56,7 +56,7 @@ def _timed(work: Callable[[], object]) -> float:
 def _turns(task: Task, steps: int, turn: int, answer: Any) -> None:
     """(bare seconds, watched seconds) of a whole run each, in a fresh process."""
     logging.getLogger("tb_xai_callbacks").setLevel(logging.ERROR)
-    from tb_xai_callbacks.pace import Pace
+    from tb_xai_callbacks.run.budget import Pace
     from tb_xai_callbacks.torch import watch
 
     alone, watched = Trainer(task), Trainer(task)

@@ -6,7 +6,7 @@ export default defineConfig({
   base: './',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
-    outDir: '../tb_xai_plugin/static',
+    outDir: '../tb_xai_plugin/tab/static',
     emptyOutDir: true,
     target: 'es2022',
     modulePreload: false,

@@ -44,7 +44,7 @@ class XaiLoader(base_plugin.TBLoader):
     def load(self, context: base_plugin.TBContext) -> Any:
         """The plugin, or None, with the reason in TensorBoard's log, if it cannot be imported or built."""
         try:
-            from tb_xai_plugin.plugin import XaiPlugin
+            from tb_xai_plugin.tab.plugin import XaiPlugin
 
             return XaiPlugin(context)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, TensorBoard must start

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tb_xai_plugin import maps, metadata, stacks
-from tb_xai_plugin.errors import SchemaError, UnknownNameError
-from tb_xai_plugin.event_files import EventFileSource
-from tb_xai_plugin.maps import AttentionSeries, AttributionSeries, TrustSeries
-from tb_xai_plugin.reader import Reader, Tag, unreadable
-from tb_xai_plugin.records import Cost, Finding, Findings, LayerTable, Probe, RuleState, RunStatus
-from tb_xai_plugin.replay import replayed
+from tb_xai_plugin.format import metadata
+from tb_xai_plugin.format.errors import SchemaError, UnknownNameError
+from tb_xai_plugin.format.records import Cost, Finding, Findings, LayerTable, Probe, RuleState, RunStatus
+from tb_xai_plugin.reading import explanations as maps
+from tb_xai_plugin.reading import statistics as stacks
+from tb_xai_plugin.reading.event_files import EventFileSource
+from tb_xai_plugin.reading.explanations import AttentionSeries, AttributionSeries, TrustSeries
+from tb_xai_plugin.reading.reader import Reader, Tag, unreadable
+from tb_xai_plugin.reading.replay import replayed
+from tb_xai_plugin.reading.statistics import HistogramSeries, LayerStatsSeries, UnitSeries
 from tb_xai_plugin.rules import RULES, Rule
-from tb_xai_plugin.stacks import HistogramSeries, LayerStatsSeries, UnitSeries
 
 __all__ = [
     "AttentionSeries", "AttributionSeries", "HistogramSeries", "LayerStatsSeries", "Log", "Overhead", "Run",

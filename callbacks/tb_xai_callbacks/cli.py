@@ -16,13 +16,13 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from tb_xai_plugin import doctor
+    from tb_xai_plugin.commands import doctor
 
     return doctor.main(arguments.log_dir)
 
 
 def _diagnose(arguments: argparse.Namespace) -> int:
-    from tb_xai_plugin import diagnose
+    from tb_xai_plugin.commands import diagnose
 
     return diagnose.main(arguments.log_dir, arguments.json, arguments.fail_on)
 

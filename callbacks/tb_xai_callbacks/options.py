@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tb_xai_plugin.records import Finding
+from tb_xai_plugin.format.records import Finding
 from tb_xai_plugin.rules import Rule
 
 SIGNALS = ("activations", "gradients", "weights", "attention", "explanations")

@@ -14,21 +14,23 @@ from typing import Any
 
 import numpy as np
 
-from tb_xai_callbacks import schedule
-from tb_xai_callbacks.backends import Capture, Layout, Observer, Pending
-from tb_xai_callbacks.diagnosis import LiveDiagnosis
-from tb_xai_callbacks.explanations import Explanations
-from tb_xai_callbacks.guard import Guard
-from tb_xai_callbacks.journal import Journal, initial_signals
-from tb_xai_callbacks.measure.targets import Selection, select_scores
-from tb_xai_callbacks.opening import explained_layers, tell_gaps
+from tb_xai_callbacks.attribution import maps as attribution
+from tb_xai_callbacks.backends.contract import Capture, Layout, Observer, Pending
+from tb_xai_callbacks.measure.scores import Selection, select_scores
 from tb_xai_callbacks.options import SIGNALS, Options
-from tb_xai_callbacks.pace import Pace
-from tb_xai_callbacks.passes import ProbePasses
-from tb_xai_callbacks.probe_set import ProbeSet
-from tb_xai_callbacks.probes import attention, attribution, layer_stats
-from tb_xai_callbacks.sink import EventFileSink
-from tb_xai_plugin.records import LayerTable, RunStatus, Scalars
+from tb_xai_callbacks.probe.samples import ProbeSet
+from tb_xai_callbacks.run import schedule
+from tb_xai_callbacks.run.budget import Pace
+from tb_xai_callbacks.run.guard import Guard
+from tb_xai_callbacks.run.sink import EventFileSink
+from tb_xai_callbacks.run.status import Journal, initial_signals
+from tb_xai_callbacks.signals import attention
+from tb_xai_callbacks.signals import statistics as layer_stats
+from tb_xai_callbacks.signals.diagnosis import LiveDiagnosis
+from tb_xai_callbacks.signals.explanations import Explanations
+from tb_xai_callbacks.signals.opening import explained_layers, tell_gaps
+from tb_xai_callbacks.signals.probe_pass import ProbePasses
+from tb_xai_plugin.format.records import LayerTable, RunStatus, Scalars
 
 #: Which signal of the options a reduction belongs to.
 SIGNAL_OF = {

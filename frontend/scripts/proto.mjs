@@ -27,7 +27,7 @@ execFileSync(
   [
     '-m',
     'grpc_tools.protoc',
-    '-Itb_xai_plugin',
+    '-Itb_xai_plugin/format',
     `--plugin=protoc-gen-ts_proto=${join(frontend, 'node_modules/.bin/protoc-gen-ts_proto')}`,
     `--ts_proto_out=${out}`,
     `--ts_proto_opt=${options}`,

@@ -3,7 +3,7 @@
 //
 // source_hash is the SHA-256, in hex, over these files, sorted by path (bytewise):
 //   frontend/src/** (every file), frontend/package.json, frontend/package-lock.json,
-//   frontend/vite.config.ts, frontend/tsconfig.json, tb_xai_plugin/schema.proto
+//   frontend/vite.config.ts, frontend/tsconfig.json, tb_xai_plugin/format/schema.proto
 // and for each of them: its posix path from the repository root, "\n", its bytes, "\n".
 // The budget is for what a page loads at once; chunks that are imported only when somebody asks are counted apart.
 // "files" lists what was built, sorted, with paths from static/. A Python test computes the hash again.
@@ -19,10 +19,10 @@ const SINGLE = [
   'frontend/package-lock.json',
   'frontend/vite.config.ts',
   'frontend/tsconfig.json',
-  'tb_xai_plugin/schema.proto',
+  'tb_xai_plugin/format/schema.proto',
 ];
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
-const built = join(root, 'tb_xai_plugin/static');
+const built = join(root, 'tb_xai_plugin/tab/static');
 
 /** Every file below `folder`, as posix paths from `base`. */
 function filesBelow(folder, base) {

@@ -7,7 +7,8 @@ and its reason in the docstring. `RULES` is all of them; `Diagnosis` runs them a
 
 from __future__ import annotations
 
-from tb_xai_plugin.rules import attention, gradients, layers, loss, outputs, setup_rules, start, updates
+from tb_xai_plugin.rules import attention, gradients, layers, loss, outputs, start, updates
+from tb_xai_plugin.rules import loss_setup as setup_rules
 from tb_xai_plugin.rules.engine import Diagnosis
 from tb_xai_plugin.rules.evidence import Evidence
 from tb_xai_plugin.rules.rule import ERROR, INFO, WARNING, Check, Rule, Symptom

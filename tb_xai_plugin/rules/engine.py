@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tb_xai_plugin.records import Finding, Findings, RuleState
+from tb_xai_plugin.format.records import Finding, Findings, RuleState
 from tb_xai_plugin.rules.evidence import Evidence
 from tb_xai_plugin.rules.folding import fold
 from tb_xai_plugin.rules.rule import Rule, Symptom

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tb_xai_plugin import records as r
+from tb_xai_plugin.format import records as r
 
 #: Observations of a signal that are kept.
 KEEP = 128

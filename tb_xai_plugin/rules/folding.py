@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tb_xai_plugin.records import Finding
+from tb_xai_plugin.format.records import Finding
 from tb_xai_plugin.rules.rule import INFO, SEVERITIES
 
 #: Causes before what they lead to: data and loss, then the start, steps, layers, and what comes of it.

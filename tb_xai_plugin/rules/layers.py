@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tb_xai_plugin.records import PROBE, Layer
+from tb_xai_plugin.format.records import PROBE, Layer
 from tb_xai_plugin.rules.evidence import Evidence
 from tb_xai_plugin.rules.rule import INFO, Symptom
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from tensorboard.compat.proto import event_pb2
 
-from tb_xai_callbacks.sink import EventFileSink
-from tb_xai_plugin import records, schema_pb2
-from tb_xai_plugin.summary import record_summary
+from tb_xai_callbacks.run.sink import EventFileSink
+from tb_xai_plugin.format import records, schema_pb2
+from tb_xai_plugin.format.summary import record_summary
 
 LAYERS = records.LayerTable(
     "t", (records.Layer("fc1", "Linear", (8,), 8), records.Layer("fc2", "Linear", (3,), 3))

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tb_xai_callbacks.probe_set import images_png
-from tb_xai_callbacks.sink import EventFileSink
-from tb_xai_plugin import records as r
+from tb_xai_callbacks.probe.samples import images_png
+from tb_xai_callbacks.run.sink import EventFileSink
+from tb_xai_plugin.format import records as r
 
 UNITS = 128
 ONSET = 206

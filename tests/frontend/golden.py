@@ -4,10 +4,10 @@
 import json
 from pathlib import Path
 
+import drift as measure
 import numpy as np
 
-from tb_xai_callbacks.measure import drift as measure
-from tb_xai_plugin import codec, records, schema_pb2
+from tb_xai_plugin.format import codec, records, schema_pb2
 
 FOLDER = Path(__file__).parents[2] / "frontend" / "tests" / "golden"
 

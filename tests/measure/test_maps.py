@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tb_xai_callbacks.measure import attention, cam, targets
+from tb_xai_callbacks.measure import attention, cam
+from tb_xai_callbacks.measure import scores as targets
 
 RNG = np.random.default_rng(0)
 

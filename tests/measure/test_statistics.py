@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tb_xai_callbacks.measure import statistics
-from tb_xai_plugin.records import EXPONENTS, MIN_EXPONENT
+from tb_xai_plugin.format.records import EXPONENTS, MIN_EXPONENT
 
 FLOATS = hnp.arrays(
     np.float32, st.integers(1, 40), elements=st.floats(width=32, allow_nan=True, allow_infinity=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tb_xai_callbacks.measure.targets import softmax
+from tb_xai_callbacks.measure.scores import softmax
 
 #: Probabilities are kept this far from 0 before their logarithm is taken.
 TINY = 1e-7

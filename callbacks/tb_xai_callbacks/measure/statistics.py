@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tb_xai_plugin.records import EXPONENTS, LAYER_COLUMNS, MIN_EXPONENT
+from tb_xai_plugin.format.records import EXPONENTS, LAYER_COLUMNS, MIN_EXPONENT
 
 #: Bins of a histogram row: EXPONENTS negative, zero, EXPONENTS positive, non-finite.
 BINS = 2 * EXPONENTS + 2

@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""What is observed: from a capture or a reduction to records."""

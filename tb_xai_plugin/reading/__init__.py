@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From event files, or TensorBoard, to records and series."""
