@@ -2,6 +2,8 @@
 // What several tests need: bytes of protobuf messages, a series, and a 2D context that writes down what is drawn.
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { Series } from '../src/wire/api';
+import { Numbers } from '../src/wire/schema_pb';
+import { recordOf } from './records';
 
 export function frames(records: { step: number; wallTime: number; record: Uint8Array }[]): Uint8Array {
   const writer = new BinaryWriter();
@@ -50,6 +52,12 @@ export function seriesOf(rows: Record<string, number[]>, steps: number[]): Serie
     low: values,
     high: values,
   };
+}
+
+/** A `Numbers` record of these rows. */
+export function numbers(rows: Record<string, number[]>, columns: string[]): Numbers {
+  const values = new Uint8Array(Float32Array.from(Object.values(rows).flat()).buffer);
+  return recordOf(Numbers, { version: 1, kind: 'fisher', rows: Object.keys(rows), columns, values });
 }
 
 export interface Call {

@@ -1,34 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Header, the chosen view, and the states in which there is nothing to choose from yet.
-import type { ComponentType } from 'preact';
-import { chosenRun, drawerLayer, shownFinding, view, type View } from '../state/selection';
+import { chosenRun, drawerLayer, shownFinding } from '../state/selection';
 import { catalog, run, runs } from '../state/store';
 import { Empty, Failed, Skeleton } from '../ui/async';
-import { lazily } from '../ui/lazy';
 import { addStyle } from '../ui/styles/styles';
-import { Attention } from '../views/attention/attention';
+import { shownRow } from '../views/index';
 import { Drawer } from '../views/layers/drawer';
-import { Layers } from '../views/layers/layers';
-import { Overview } from '../views/overview/overview';
 import { Header } from './header';
 import { Help } from './help';
 import { NoData } from './no_data';
 import headerCss from './header.css?inline';
 
 addStyle(headerCss);
-
-const Explanations = lazily('Explanations', () =>
-  import('../views/explanations/explanations').then((one) => one.Explanations),
-);
-const Compare = lazily('Compare', () => import('../views/compare/compare').then((one) => one.Compare));
-
-const VIEW: Record<View, ComponentType> = {
-  overview: Overview,
-  explanations: Explanations,
-  layers: Layers,
-  attention: Attention,
-  compare: Compare,
-};
 
 export function App() {
   return (
@@ -69,7 +52,7 @@ function ChosenView() {
   const { state, value, error } = listing.loaded.value;
   if (!value && state === 'error') return <Failed what={`The run ${run.value}`} error={error} retry={listing.retry} />;
   if (!value) return <Skeleton height={320} />;
-  const Chosen = VIEW[view.value];
+  const { component: Chosen } = shownRow();
   return <Chosen key={run.value} />;
 }
 

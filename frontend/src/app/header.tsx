@@ -2,21 +2,15 @@
 // The header all views share: which run, which view, and where to get help.
 import { useState } from 'preact/hooks';
 import { closeDrawer } from '../state/drawer';
-import { addressValues, chosenRun, view, type View, VIEWS } from '../state/selection';
+import { addressValues, chosenRun } from '../state/selection';
+import { view } from '../state/shown_view';
 import { run, runs } from '../state/store';
 import { runColour } from '../ui/runs';
+import { isOffered, VIEWS } from '../views/index';
 import { shareUrl, writeState } from '../wire/host';
 import { copyText } from './copy';
 import { helpOpen } from './keys';
 import { Scrubber } from './scrubber';
-
-const NAMES: Record<View, string> = {
-  overview: 'Overview',
-  explanations: 'Explanations',
-  layers: 'Layers',
-  attention: 'Attention',
-  compare: 'Compare',
-};
 
 export function Header() {
   return (
@@ -24,20 +18,23 @@ export function Header() {
       <div class="header-row">
         <RunPicker />
         <nav class="tabs" aria-label="Views">
-          {VIEWS.map((name, i) => (
-            <button
-              key={name}
-              type="button"
-              class="tab"
-              aria-current={view.value === name ? 'page' : undefined}
-              title={`${NAMES[name]} (key ${i + 1})`}
-              onClick={() => {
-                view.value = name;
-              }}
-            >
-              {NAMES[name]}
-            </button>
-          ))}
+          {VIEWS.map(
+            (row, i) =>
+              isOffered(row) && (
+                <button
+                  key={row.id}
+                  type="button"
+                  class="tab"
+                  aria-current={view.value === row.id ? 'page' : undefined}
+                  title={`${row.title} (key ${i + 1})`}
+                  onClick={() => {
+                    view.value = row.id;
+                  }}
+                >
+                  {row.title}
+                </button>
+              ),
+          )}
         </nav>
         <span class="spring" />
         <Share />

@@ -2,6 +2,8 @@
 // The help sheet: all keys and what the words of this tab mean.
 import { useEffect, useRef } from 'preact/hooks';
 import { GLOSSARY } from '../model/glossary';
+import { methodMeaning, methodName, metrics } from '../state/descriptions';
+import { attributionTags } from '../state/store';
 import { helpOpen, KEYS } from './keys';
 
 export function Help() {
@@ -39,9 +41,17 @@ export function Help() {
           <dd>{key.does}</dd>,
         ])}
       </dl>
-      <dl class="glossary">
-        {Object.entries(GLOSSARY).map(([word, meaning]) => [<dt key={word}>{word}</dt>, <dd>{meaning}</dd>])}
-      </dl>
+      <dl class="glossary">{words().map(([word, meaning]) => [<dt key={word}>{word}</dt>, <dd>{meaning}</dd>])}</dl>
     </dialog>
   );
+}
+
+/** Our own words, then the statistics and methods of the run shown, as its log describes them. */
+function words(): [string, string][] {
+  const used = new Set(attributionTags.value.map((tag) => tag.method));
+  return [
+    ...Object.entries(GLOSSARY),
+    ...metrics.value.map((one): [string, string] => [one.title, one.meaning]),
+    ...[...used].map((one): [string, string] => [methodName(one), methodMeaning(one)]),
+  ];
 }

@@ -3,8 +3,10 @@
 import { signal } from '@preact/signals';
 import { follow, goFirst, moveBy, togglePlay } from '../state/clock';
 import { closeDrawer, moveFinding } from '../state/drawer';
-import { compareMode, peek, sample, stepA, stepB, view, VIEWS } from '../state/selection';
+import { compareMode, peek, sample, stepA, stepB } from '../state/selection';
+import { shownView, view } from '../state/shown_view';
 import { probe, run, step } from '../state/store';
+import { isOffered, VIEWS } from '../views/index';
 
 export const helpOpen = signal(false);
 
@@ -29,7 +31,7 @@ function moveSample(by: number): void {
 }
 
 function toggleDifference(): void {
-  if (view.value === 'compare') compareMode.value = compareMode.value === 'difference' ? 'grid' : 'difference';
+  if (shownView.value?.compares) compareMode.value = compareMode.value === 'difference' ? 'grid' : 'difference';
 }
 
 function close(): void {
@@ -39,11 +41,12 @@ function close(): void {
 
 export const KEYS: readonly Key[] = [
   {
-    keys: ['1', '2', '3', '4', '5'],
-    shown: '1 – 5',
-    does: 'Overview, Explanations, Layers, Attention, Compare',
+    keys: VIEWS.map((_, i) => String(i + 1)),
+    shown: `1 – ${VIEWS.length}`,
+    does: VIEWS.map((one) => one.title).join(', '),
     act: (event) => {
-      view.value = VIEWS[Number(event.key) - 1]!;
+      const row = VIEWS[Number(event.key) - 1]!;
+      if (isOffered(row)) view.value = row.id;
     },
   },
   {

@@ -184,8 +184,3 @@ export function idleReasons(rules: readonly RuleState[]): { state: string; reaso
     (a, b) => STATES.indexOf(a.state as 'off') - STATES.indexOf(b.state as 'off') || b.rules.length - a.rules.length,
   );
 }
-
-/** dead_layer → dead layer */
-export function ruleName(rule: string): string {
-  return rule.replace(/[_-]+/g, ' ');
-}

@@ -35,3 +35,6 @@ export function formatMass(value: number): string {
     ? Number(value.toPrecision(3)).toString()
     : value.toExponential(1);
 }
+
+/** dead_layer → dead layer */
+export const spaced = (name: string): string => name.replace(/[_-]+/g, ' ');

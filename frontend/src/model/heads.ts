@@ -2,7 +2,7 @@
 // What is known of the attention heads: which layers have how many, and how spread each head is at a step.
 import type { Series } from '../wire/api';
 import { type Attention, type Grid, headWeights, type Stamped } from '../wire/wire';
-import { meanGrid, percentile } from './grid';
+import { meanGrid, percentile } from './maps/grid';
 import { nearestIndex } from './steps';
 
 export interface HeadRow {

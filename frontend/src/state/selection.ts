@@ -74,12 +74,8 @@ export function toggled(keys: ReadonlySet<string>, key: string): ReadonlySet<str
   return next.size ? next : NO_KEYS;
 }
 
-export const VIEWS = ['overview', 'explanations', 'layers', 'attention', 'compare'] as const;
-export type View = (typeof VIEWS)[number];
-
 /** TensorBoard's name of the run that is shown; empty: the newest. */
 export const chosenRun = textParam('run');
-export const view = oneOfParam('view', VIEWS, 'overview');
 /** The wanted step; null follows the newest. The step shown is the nearest logged one, see `store.at`. */
 export const wantedStep = numberParam<number | null>('step', null);
 /** Index of the probe's sample. */
@@ -89,7 +85,7 @@ export const layer = textParam('layer');
 export const method = textParam('method');
 /** Tags of further methods, shown below the chosen one. */
 export const moreMethods = keysParam('methods');
-/** Of the layer strips, see `metrics.ts`. */
+/** Of the layer strips: the key of a described column. */
 export const metric = textParam('metric', 'dead');
 export const colourMap = textParam('cmap');
 /** Of the heat over its image, 0 … 1. */
@@ -111,9 +107,9 @@ export const versus = oneOfParam('versus', ['runs', 'steps'] as const, 'runs');
 /** Runs compared with the one shown; empty: the newest other one. */
 export const withRuns = keysParam('with');
 export const compareMode = oneOfParam('compare', ['grid', 'swipe', 'difference'] as const, 'grid');
-/** raw: the method's own unit; share: each map divided by its total mass. */
 /** Letter of the side that A is compared with where only two fit. */
 export const compareAgainst = textParam('against', 'B');
+/** raw: the method's own unit; share: each map divided by its total mass. */
 export const compareUnit = oneOfParam('unit', ['raw', 'share'] as const, 'raw');
 export const sortLayers = oneOfParam('sort', ['model', 'worst'] as const, 'model');
 export const filterText = textParam('filter');

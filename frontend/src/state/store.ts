@@ -20,9 +20,10 @@ import {
   type Units,
 } from '../wire/api';
 import { type Resource, ResourceMap } from '../wire/loadable';
-import { Attention, Attribution, Findings, LayerTable, Probe, RunStatus, Trust } from '../wire/schema_pb';
+import { Attention, Attribution, Findings, LayerTable, Numbers, Probe, RunStatus, Trust } from '../wire/schema_pb';
 import type { Stamped } from '../wire/wire';
-import { chosenRun, versus, view, wantedStep, withRuns } from './selection';
+import { chosenRun, versus, wantedStep, withRuns } from './selection';
+import { shownView } from './shown_view';
 
 const PAGE = 256;
 const WIDTH = 400;
@@ -45,7 +46,7 @@ export const runInfo: ReadonlySignal<Run | undefined> = computed(() =>
 );
 
 /** The last value if the new one says the same, so that nothing is drawn again for no reason. */
-function sameOr<T>(last: T | undefined, next: T): T {
+export function sameOr<T>(last: T | undefined, next: T): T {
   return last !== undefined && JSON.stringify(last) === JSON.stringify(next) ? last : next;
 }
 
@@ -97,6 +98,11 @@ export function loadAttention(of: string, tag: string): Resource<Stamped<Attenti
   return resources.get(['frames', of, tag], (last) => loadFrames(of, tag, Attention, last));
 }
 
+/** All tables of a tag such as `numbers/my_signal`, in ascending steps. */
+export function loadNumbers(of: string, tag: string): Resource<Stamped<Numbers>[]> {
+  return resources.get(['frames', of, tag], (last) => loadFrames(of, tag, Numbers, last));
+}
+
 /** What the catalog lists, reusing the frames that are here already; pages of at most 256. */
 async function loadFrames<T extends { version: number }>(
   of: string,
@@ -106,11 +112,22 @@ async function loadFrames<T extends { version: number }>(
 ): Promise<Stamped<T>[]> {
   const entry = await tagOf(of, tag);
   if (!entry) return [];
-  const have = new Map(last.map((frame) => [`${frame.step} ${frame.wallTime}`, frame]));
-  const missing = entry.steps.filter((step, i) => !have.has(`${step} ${entry.wall_times[i]}`));
-  if (missing.length === 0 && last.length === entry.steps.length) return last;
-  for await (const frame of pages(of, tag, type, missing)) have.set(`${frame.step} ${frame.wallTime}`, frame);
-  return entry.steps.flatMap((step, i) => have.get(`${step} ${entry.wall_times[i]}`) ?? []);
+  // Where the catalog says when each record was written, one that a restart wrote again is told by its time.
+  const timed = entry.wall_times.length === entry.steps.length;
+  const key = (at: number, wallTime: number | undefined): string => (timed ? `${at} ${wallTime}` : String(at));
+  const kept = timed || !restarted(entry, last) ? last : [];
+  const have = new Map(kept.map((frame) => [key(frame.step, frame.wallTime), frame]));
+  const missing = entry.steps.filter((one, i) => !have.has(key(one, entry.wall_times[i])));
+  if (missing.length === 0 && kept.length === entry.steps.length) return kept;
+  for await (const frame of pages(of, tag, type, missing)) have.set(key(frame.step, frame.wallTime), frame);
+  return entry.steps.flatMap((one, i) => have.get(key(one, entry.wall_times[i])) ?? []);
+}
+
+/** Whether records that we hold have been undone: their steps are gone, or the newest was written anew. */
+function restarted({ steps, wall_times: times }: Tag, last: readonly Stamped<unknown>[]): boolean {
+  const known = new Set(steps);
+  const newest = last.find((one) => one.step === steps.at(-1));
+  return last.some((one) => !known.has(one.step)) || (newest !== undefined && newest.wallTime !== times.at(-1));
 }
 
 async function* pages<T extends { version: number }>(
@@ -171,11 +188,14 @@ export const compared: ReadonlySignal<string[]> = computed(() => {
 });
 
 /** What the scrubber is about: in Compare the tags of all runs compared. */
-const scrubbedTags = computed<Tag[]>(() => (view.value === 'compare' ? compared.value.flatMap(tagsOf) : tags.value));
+const scrubbedTags = computed<Tag[]>(() => (shownView.value?.compares ? compared.value.flatMap(tagsOf) : tags.value));
 
 /** The run's attribution tags, as the catalog lists them. */
 export const attributionTags = computed(() => tags.value.filter((tag) => tag.kind === 'Attribution'));
 export const attentionTags = computed(() => tags.value.filter((tag) => tag.kind === 'Attention'));
+
+/** Tags of signals that are not ours: tables of numbers. */
+export const numbersTags = computed(() => tags.value.filter((tag) => tag.kind === 'Numbers'));
 
 /** Steps at which explanations or attention maps exist: the scrubber's long ticks. */
 export const snapshotSteps = computed(() =>
@@ -184,7 +204,7 @@ export const snapshotSteps = computed(() =>
   ),
 );
 
-const STATISTICS = ['LayerStats', 'Histograms', 'UnitCounts', 'Scalars', 'HeadStats'];
+const STATISTICS = ['LayerStats', 'Histograms', 'UnitCounts', 'Scalars', 'HeadStats', 'Numbers'];
 
 /** Steps at which statistics exist: the short ticks. */
 export const statisticSteps = computed(() =>
@@ -199,8 +219,7 @@ export const markedSteps = signal<readonly number[]>([]);
 
 /** The steps that the arrow keys visit in this view. */
 export const viewSteps = computed(() => {
-  const pictures = ['explanations', 'attention', 'compare'].includes(view.value);
-  return pictures && snapshotSteps.value.length ? snapshotSteps.value : allSteps.value;
+  return shownView.value?.pictures && snapshotSteps.value.length ? snapshotSteps.value : allSteps.value;
 });
 
 export const following = computed(() => wantedStep.value === null);
@@ -217,7 +236,7 @@ export function at(steps: readonly number[]): number | undefined {
 export async function refreshAll(): Promise<void> {
   await runs.refresh();
   if (!run.value) return;
-  const listings = (view.value === 'compare' ? compared.value : [run.value]).map(catalog);
+  const listings = (shownView.value?.compares ? compared.value : [run.value]).map(catalog);
   const before = listings.map((one) => one.loaded.peek().value);
   await Promise.all(listings.map((one) => one.refresh()));
   const news = listings.some((one, i) => one.loaded.peek().value !== before[i]);

@@ -8,7 +8,7 @@ import { columnEdges, drawStrip } from '../draw/strip';
 import type { Theme } from '../draw/theme';
 import { keyOf, MARK, measured, readingOrder, severityOf, titleOf, whenOf } from '../model/findings';
 import { formatValue } from '../model/format';
-import { type Metric, stripValues, valueAt } from '../model/metrics';
+import { type Metric, scaleWord, stripValues, valueAt } from '../model/metrics';
 import { formatStep } from '../model/steps';
 import { board, findingOf, layerOf, openFinding, openLayer, ruled } from '../state/drawer';
 import { stepSpacing } from '../state/selection';
@@ -79,7 +79,7 @@ export function LayerStrip({ metric, series: found }: { metric: Metric; series: 
         />
         <div class="strip-now">
           {model.names.map((name, row) => (
-            <span key={name}>{formatValue(metric.kind, valueAt(metric, found, row, shown))}</span>
+            <span key={name}>{formatValue(scaleWord(metric), valueAt(metric, found, row, shown))}</span>
           ))}
         </div>
       </div>
@@ -170,9 +170,9 @@ function cellAt(event: MouseEvent, model: StripModel, rowHeight: number): Pick<H
 export function readout(metric: Metric, found: Series, { row, column }: Pick<Hover, 'row' | 'column'>): string {
   const cell = row * found.firstSteps.length + column;
   const [first, last] = [found.firstSteps[column]!, found.lastSteps[column]!];
-  const format = (value: number): string => formatValue(metric.kind, value);
+  const format = (value: number): string => formatValue(scaleWord(metric), value);
   const range = first === last ? '' : ` (from ${format(found.low[cell]!)} to ${format(found.high[cell]!)})`;
-  return `${found.names[row]} · step ${formatStep(first)}${first === last ? '' : `–${formatStep(last)}`} · ${metric.label} ${format(found.mean[cell]!)}${range}`;
+  return `${found.names[row]} · step ${formatStep(first)}${first === last ? '' : `–${formatStep(last)}`} · ${metric.title} ${format(found.mean[cell]!)}${range}`;
 }
 
 function stripLabel(metric: Metric, found: Series, shown: number): string {
@@ -182,7 +182,7 @@ function stripLabel(metric: Metric, found: Series, shown: number): string {
   values.sort((a, b) => b.value - a.value);
   const top = values
     .slice(0, 3)
-    .map((one) => `${one.name} ${formatValue(metric.kind, one.value)}`)
+    .map((one) => `${one.name} ${formatValue(scaleWord(metric), one.value)}`)
     .join(', ');
-  return `${metric.label} of ${found.names.length} layers over ${stripValues(metric, found).length / found.names.length} steps. Highest at step ${shown}: ${top || 'none'}.`;
+  return `${metric.title} of ${found.names.length} layers over ${stripValues(metric, found).length / found.names.length} steps. Highest at step ${shown}: ${top || 'none'}.`;
 }

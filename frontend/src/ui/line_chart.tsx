@@ -2,7 +2,7 @@
 // The only user of uPlot: lines over steps. Replace it here and nowhere else.
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import type { Theme } from '../draw/theme';
-import { formatValue } from '../model/format';
+import { formatValue, type ValueScale } from '../model/format';
 import { formatStep, nearestIndex } from '../model/steps';
 import { addStyle } from './styles/styles';
 import { theme } from './styles/theme';
@@ -24,6 +24,8 @@ interface ChartProps {
   steps: readonly number[];
   lines: readonly Line[];
   log: boolean;
+  /** How values are written. */
+  scale?: ValueScale;
   /** Marked by a vertical line. */
   step: number;
   /** The steps at the ends of the axis; without it those of the data. */
@@ -36,7 +38,7 @@ const DECADES = [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20];
 const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
 
 /** Lines told apart by colour and dash; the legend shows the values under the pointer. */
-export function LineChart({ label, steps, lines, log, step, range }: ChartProps) {
+export function LineChart({ label, steps, lines, log, scale = 'log', step, range }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const marked = useRef(step);
@@ -46,18 +48,23 @@ export function LineChart({ label, steps, lines, log, step, range }: ChartProps)
   useLayoutEffect(() => {
     const data = [steps.slice(), ...lines.map((line) => Array.from(line.values, (value) => plotted(value, log)))];
     const made = new uPlot(
-      options(lines, log, colours, place.current!.clientWidth || 400, marked, ends),
+      options(
+        { lines, log, scale, single: steps.length === 1, ends },
+        colours,
+        place.current!.clientWidth || 400,
+        marked,
+      ),
       data as uPlot.AlignedData,
       place.current!,
     );
     plot.current = made;
     showValues(made, steps, marked.current);
     return () => made.destroy();
-  }, [steps, lines, log, colours, ends]);
+  }, [steps, lines, log, scale, colours, ends]);
   useEffect(() => {
     plot.current?.redraw(false);
     if (plot.current) showValues(plot.current, steps, step);
-  }, [step, steps, lines, log, colours, ends]);
+  }, [step, steps, lines, log, scale, colours, ends]);
   return <div class="chart" role="img" aria-label={label} ref={place} />;
 }
 
@@ -72,13 +79,20 @@ function showValues(plot: uPlot, steps: readonly number[], step: number): void {
   plot.setLegend({ idx: Math.max(0, nearestIndex(steps, step)) });
 }
 
+interface Drawing {
+  lines: readonly Line[];
+  log: boolean;
+  scale: ValueScale;
+  /** One step only: a line of it would not be seen, a dot is. */
+  single: boolean;
+  ends: [number, number] | undefined;
+}
+
 function options(
-  lines: readonly Line[],
-  log: boolean,
+  { lines, log, scale, single, ends }: Drawing,
   colours: Theme,
   width: number,
   marked: { current: number },
-  ends?: [number, number],
 ): uPlot.Options {
   const axis = {
     stroke: colours.soft,
@@ -86,7 +100,7 @@ function options(
     grid: { stroke: colours.line, width: 1 },
     ticks: { stroke: colours.line, width: 1, size: 4 },
   };
-  const say = (one: number): string => formatValue('log', log ? 10 ** one : one);
+  const say = (one: number): string => formatValue(scale, log ? 10 ** one : one);
   const palette = [colours.lineA, colours.lineB, colours.soft, colours.ink];
   return {
     width,
@@ -106,7 +120,7 @@ function options(
         stroke: palette[i % palette.length]!,
         width: 1.5,
         dash: DASHES[Math.floor(i / palette.length) % DASHES.length]!,
-        points: { show: false },
+        points: { show: single },
         spanGaps: true,
         value: (_: uPlot, one: number | null) => (one === null ? '–' : say(one)),
       })),
@@ -120,4 +134,15 @@ function drawMark(self: uPlot, step: number, colours: Theme): void {
   const { top, height } = self.bbox;
   self.ctx.fillStyle = colours.accent;
   self.ctx.fillRect(x, top, 1, height);
+}
+
+/** Where values differ by less than this factor, a logarithmic axis would show nothing but itself. */
+export const LOG_FROM = 3;
+
+/** The largest positive value over the smallest; 1 without any. */
+export function spread(lines: readonly Line[]): number {
+  const positive = lines.flatMap((line) =>
+    Array.from(line.values).filter((value) => value > 0 && Number.isFinite(value)),
+  );
+  return positive.length ? Math.max(...positive) / Math.min(...positive) : 1;
 }

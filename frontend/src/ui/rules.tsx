@@ -3,7 +3,8 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
-import { ruleName, ruleSummary, STATES } from '../model/findings';
+import { ruleSummary, STATES } from '../model/findings';
+import { spaced } from '../model/format';
 import type { RuleState } from '../wire/schema_pb';
 import { addStyle } from './styles/styles';
 import css from './styles/rules.css?inline';
@@ -24,7 +25,7 @@ export function Definition({
   const id = useId();
   const definition = rules.find((one) => one.rule === rule)?.definition;
   if (!definition) return <>{children}</>;
-  const text = `Rule “${ruleName(rule)}”: ${definition}`;
+  const text = `Rule “${spaced(rule)}”: ${definition}`;
   return (
     <>
       <span>{children} </span>
@@ -32,7 +33,7 @@ export function Definition({
         type="button"
         class="why"
         title={text}
-        aria-label={`Definition of the rule ${ruleName(rule)}`}
+        aria-label={`Definition of the rule ${spaced(rule)}`}
         aria-expanded={open.value}
         aria-controls={open.value ? id : undefined}
         onClick={() => {
@@ -61,7 +62,7 @@ export function Rules({ rules }: { rules: readonly RuleState[] }) {
       <dl class="rule-list">
         {inOrder(rules).map((rule) => [
           <dt key={rule.rule} title={rule.definition}>
-            <span aria-hidden="true">{SIGN[rule.state] ?? '–'}</span> {ruleName(rule.rule)}
+            <span aria-hidden="true">{SIGN[rule.state] ?? '–'}</span> {spaced(rule.rule)}
           </dt>,
           <dd>
             {rule.state !== 'watching' && (

@@ -3,8 +3,9 @@
 import { stripEnd } from '../draw/strip';
 import { gradient } from '../model/color';
 import { formatValue } from '../model/format';
-import { type Metric, METRICS, type Scale, scaleOf, stripValues } from '../model/metrics';
+import { type Metric, type Scale, scaleOf, scaleWord, stripValues } from '../model/metrics';
 import { formatStep, type ScaleKind, stepScale, type StepScale } from '../model/steps';
+import { chosenColumn, metrics } from '../state/descriptions';
 import { metric as chosenMetric } from '../state/selection';
 import type { Series } from '../wire/api';
 import { addStyle } from './styles/styles';
@@ -17,14 +18,14 @@ export function MetricPicker() {
     <label class="picker">
       <span class="soft">metric</span>{' '}
       <select
-        value={chosenMetric.value}
+        value={chosenColumn.value?.key ?? ''}
         onChange={(event) => {
           chosenMetric.value = event.currentTarget.value;
         }}
       >
-        {METRICS.map((one) => (
-          <option key={one.id} value={one.id} title={one.meaning}>
-            {one.label}
+        {metrics.value.map((one) => (
+          <option key={one.key} value={one.key} title={one.meaning}>
+            {one.title}
           </option>
         ))}
       </select>
@@ -36,12 +37,12 @@ export function Legend({ metric, scale }: { metric: Metric; scale: Scale }) {
   return (
     <span
       class="legend"
-      title={`${metric.meaning}${metric.kind === 'log' ? ' Logarithmic scale.' : ''} Grey: no value.`}
+      title={`${metric.meaning}${scaleWord(metric) === 'log' ? ' Logarithmic scale.' : ''} Grey: no value.`}
     >
-      {formatValue(metric.kind, scale.low)}
+      {formatValue(scaleWord(metric), scale.low)}
       <span class="legend-bar" style={{ background: gradient(scale.map) }} />
-      {formatValue(metric.kind, scale.high)}
-      {metric.kind === 'log' ? ' (log)' : metric.kind === 'signed' ? ' (log beyond the usual size)' : ''}
+      {formatValue(scaleWord(metric), scale.high)}
+      {scaleWord(metric) === 'log' ? ' (log)' : scaleWord(metric) === 'signed' ? ' (log beyond the usual size)' : ''}
     </span>
   );
 }
@@ -98,7 +99,7 @@ export function StripTable({ metric, series }: { metric: Metric; series: Series 
   const width = series.firstSteps.length;
   const values = stripValues(metric, series);
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={`${metric.label} as a table`}>
+    <div class="scroll" tabIndex={0} role="region" aria-label={`${metric.title} as a table`}>
       <table>
         <thead>
           <tr>
@@ -115,7 +116,7 @@ export function StripTable({ metric, series }: { metric: Metric; series: Series 
             <tr key={name}>
               <th scope="row">{name}</th>
               {columns.map((c) => (
-                <td key={c}>{formatValue(metric.kind, values[row * width + c]!)}</td>
+                <td key={c}>{formatValue(scaleWord(metric), values[row * width + c]!)}</td>
               ))}
             </tr>
           ))}

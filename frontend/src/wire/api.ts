@@ -29,11 +29,54 @@ export interface Tag {
   wall_times: number[];
 }
 
+/** What a method is called and means, and whether its maps hardly change when the weights are made random. */
+export interface MethodDescription {
+  name: string;
+  title: string;
+  meaning: string;
+  explains: string;
+  signed: boolean;
+  unfaithful: boolean;
+  source: string;
+}
+
+/** A statistic of the rows of a signal. `low` and `high` 0: the scale ends where the data do. */
+export interface ColumnDescription {
+  signal: string;
+  name: string;
+  title: string;
+  unit: string;
+  meaning: string;
+  scale: string;
+  low: number;
+  high: number;
+  low_is_bad: boolean;
+  /** Its name in the address; empty where strips do not offer it. */
+  key: string;
+}
+
+/** A signal that this version does not know: a user's own. */
+export interface KindDescription {
+  name: string;
+  title: string;
+  meaning: string;
+  unit: string;
+  scale: string;
+}
+
+/** What travels with the log, so that the tab needs no tables of its own. */
+export interface Descriptions {
+  methods: MethodDescription[];
+  columns: ColumnDescription[];
+  kinds: KindDescription[];
+}
+
 export interface Catalog {
   run: string;
   name: string;
   tags: Tag[];
   problems: string[];
+  descriptions: Descriptions;
 }
 
 /** Where decimated columns of steps begin and end, and how much they stand for. */
@@ -117,13 +160,17 @@ export async function fetchRuns(): Promise<Runs> {
 /** A tag as it travels: its steps as runs [first, stride, count]. */
 type CompactTag = Omit<Tag, 'steps'> & { steps?: number[]; step_runs?: [number, number, number][] };
 
+type CompactCatalog = Omit<Catalog, 'tags' | 'descriptions'> & {
+  tags: CompactTag[];
+  descriptions?: Partial<Descriptions>;
+};
+
 export async function fetchCatalog(run: string): Promise<Catalog> {
-  const found = (await (await get('catalog', { run, compact: 1 })).json()) as Omit<Catalog, 'tags'> & {
-    tags: CompactTag[];
-  };
+  const found = (await (await get('catalog', { run, compact: 1 })).json()) as CompactCatalog;
   return {
     ...found,
     tags: found.tags.map(({ step_runs, ...tag }) => ({ ...tag, steps: tag.steps ?? stepsOf(step_runs ?? []) })),
+    descriptions: { methods: [], columns: [], kinds: [], ...found.descriptions },
   };
 }
 

@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { matrixCell } from '../../src/draw/matrix';
 import { patchRow } from '../../src/draw/overlay';
-import { meanGrid } from '../../src/model/grid';
 import { headFinding, headGrid, parseHead, spreadWord, tokenName } from '../../src/model/heads';
+import { meanGrid } from '../../src/model/maps/grid';
 import type { Series } from '../../src/wire/api';
 
 const patches = { rows: 2, columns: 2, prefix: 1 };

@@ -2,12 +2,14 @@
 import { expect, test } from 'vitest';
 import { formatValue } from '../../src/model/format';
 import { healthOf, rowsAbove } from '../../src/model/health';
-import { columnAt, metricOf, scaleOf, valueAt } from '../../src/model/metrics';
+import { columnAt, offeredOf, scaleOf, scaleWord, valueAt } from '../../src/model/metrics';
 import { orderRows } from '../../src/views/layers/layers';
 import { marksOf } from '../../src/views/layers/ridges';
 import { ageWords, costSentence, signalSentence } from '../../src/views/overview/status_card';
+import { column, DESCRIPTIONS } from '../descriptions';
 import { seriesOf } from '../helpers';
 
+const metricOf = (key: string) => DESCRIPTIONS.columns.find((one) => one.key === key)!;
 const STEPS = [0, 100, 200, 300];
 const nothing = { gradients: null, nonFiniteActivations: null, nonFiniteGradients: null };
 
@@ -67,6 +69,19 @@ test('the value at a step is the nearest logged one before it that is a number',
   expect(columnAt(found, 0, 150)).toBe(0);
   expect(valueAt(metricOf('std'), found, 0, 999)).toBe(3);
   expect(valueAt(metricOf('std'), seriesOf({ a: [NaN, NaN, NaN, NaN] }, STEPS), 0, 999)).toBeNaN();
+});
+
+test('strips offer what has a key, in the order of the log, a user’s own column too', () => {
+  expect(offeredOf(DESCRIPTIONS.columns).map((one) => one.key)).toEqual(['dead', 'mean', 'std', 'gradient', 'own']);
+});
+
+test('a column as it is ends where its values do, also below 0; fixed ends are kept; an unknown scale is drawn as it is', () => {
+  const linear = scaleOf(metricOf('own'), [-2, NaN, 6]);
+  expect([linear.low, linear.high, linear.toFraction(2)]).toEqual([-2, 6, 0.5]);
+  expect(scaleOf(column('x', 'activation', 'x', 'linear', { low: -1, high: 1 }), [5]).high).toBe(1);
+  expect(scaleOf(metricOf('own'), [NaN]).high).toBe(1);
+  expect(scaleOf(column('x', 'activation', 'x', 'share'), [0.2, 0.4])).toMatchObject({ low: 0.2, high: 0.4 });
+  expect(scaleWord({ scale: 'decibel' })).toBe('linear');
 });
 
 test('layers by name, in the model’s order or the highest first; no value comes last', () => {

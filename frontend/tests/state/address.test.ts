@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, expect, test } from 'vitest';
-import {
-  addressValues,
-  chosenRun,
-  filterText,
-  readAddress,
-  scaleMode,
-  view,
-  wantedStep,
-} from '../../src/state/selection';
+import { addressValues, chosenRun, filterText, readAddress, scaleMode, wantedStep } from '../../src/state/selection';
+import { view } from '../../src/state/shown_view';
+import '../../src/views/index';
 import { formatHash, parseHash, readState, writeState } from '../../src/wire/host';
 
 beforeEach(() => {

@@ -138,8 +138,9 @@ test('a signal that the run does not log is null, and no request is made that wo
 
 test('arrow keys visit explanations in Explanations, every logged step elsewhere', async () => {
   await open();
+  await import('../../src/views/index');
   expect(store.viewSteps.value).toEqual([0, 1, 2, 100, 200]);
-  chosen.view.value = 'explanations';
+  (await import('../../src/state/shown_view')).view.value = 'explanations';
   expect(store.viewSteps.value).toEqual([0, 100, 200]);
 });
 

@@ -2,16 +2,15 @@
 // What Explanations says and which scale it draws on.
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
-  domainOf,
   filterSamples,
-  forgetDomains,
   formatScore,
+  keptDomains,
   resolutionNote,
   sampleFilm,
   sampleState,
   strongestPlace,
-} from '../../src/model/explain';
-import { percentile, totalMass } from '../../src/model/grid';
+} from '../../src/model/maps/explain';
+import { percentile, totalMass } from '../../src/model/maps/grid';
 import { chosenTag } from '../../src/model/methods';
 import { classesOf, headline } from '../../src/views/explanations/explanations';
 import { inputName } from '../../src/views/explanations/words_bars';
@@ -64,7 +63,10 @@ describe('one sample through training', () => {
 });
 
 describe('the scale', () => {
-  beforeEach(forgetDomains);
+  let domainOf = keptDomains();
+  beforeEach(() => {
+    domainOf = keptDomains();
+  });
 
   it('stays until the maps exceed it by a quarter, then says since when', () => {
     expect(domainOf('a', 4, 10)).toEqual({ most: 4, refitAt: undefined });

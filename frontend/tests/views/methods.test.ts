@@ -2,19 +2,13 @@
 // Rows, trust and exported values: what is shown of several methods, and never more than was measured.
 import { describe, expect, it } from 'vitest';
 import { heatPixels } from '../../src/draw/heatmap';
-import {
-  chosenTag,
-  failsRandomisation,
-  methodMeaning,
-  methodName,
-  methodsNotCaptured,
-  tagLabel,
-} from '../../src/model/methods';
-import { meanFilm, meanName, rowsOf, samplesByClass } from '../../src/model/rows';
-import { badgesOf, isUnstable, trustValue } from '../../src/model/trust';
+import { meanFilm, meanName, rowsOf, samplesByClass } from '../../src/model/maps/rows';
+import { badgesOf, isUnstable, trustValue } from '../../src/model/maps/trust';
+import { chosenTag, meaningIn, methodsNotCaptured, titleIn } from '../../src/model/methods';
 import { csvOf, fileName } from '../../src/ui/files/csv';
 import { settledWords } from '../../src/views/explanations/film_view';
 import { Attribution, Probe, Signal, Trust } from '../../src/wire/schema_pb';
+import { DESCRIPTIONS } from '../descriptions';
 import { recordOf } from '../records';
 
 const ONE = 0x3c00;
@@ -112,11 +106,12 @@ describe('trust', () => {
 
 describe('methods', () => {
   it('have names and meanings, unknown ones their own', () => {
-    expect(tagLabel({ method: 'grad_cam', layer: '' })).toBe('Grad-CAM · input');
-    expect(methodName('my_method')).toBe('my method');
-    expect(methodMeaning('my_method')).toBe('');
-    expect([failsRandomisation('guided_backprop'), failsRandomisation('grad_cam')]).toEqual([true, false]);
-    expect(methodMeaning('guided_backprop')).toMatch(/Adebayo et al. 2018/);
+    const methods = new Map(DESCRIPTIONS.methods.map((one) => [one.name, one]));
+    expect(titleIn(methods, 'grad_cam')).toBe('Grad-CAM');
+    expect(titleIn(methods, 'my_method')).toBe('my method');
+    expect(meaningIn(methods, 'my_method')).toBe('');
+    expect(meaningIn(methods, 'grad_cam')).toBe('meaning of grad_cam');
+    expect(meaningIn(methods, 'guided_backprop')).toMatch(/^meaning of guided_backprop It .*Adebayo et al. 2018/);
   });
   it('that were not captured say why', () => {
     const signals = [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Maps and scores as comma-separated values, one line a cell: nothing is scaled or rounded.
-import { totalMass } from '../../model/grid';
+import { totalMass } from '../../model/maps/grid';
 import { type Attribution, sampleHeat } from '../../wire/wire';
 
 const HEADINGS = [

@@ -5,6 +5,7 @@ import type { Surface } from '../../draw/canvas';
 import { type CompareCell, drawCell } from '../../draw/compare';
 import type { HeatStyle } from '../../draw/heatmap';
 import type { Theme } from '../../draw/theme';
+import { formatMass } from '../../model/format';
 import {
   agreement,
   type Agreement,
@@ -16,9 +17,8 @@ import {
   sideMap,
   type Unit,
   whyNoAgreement,
-} from '../../model/compare';
-import { className, formatScore, sampleFilm, strongestPlace } from '../../model/explain';
-import { formatMass } from '../../model/format';
+} from '../../model/maps/compare';
+import { className, formatScore, sampleFilm, strongestPlace } from '../../model/maps/explain';
 import { formatStep } from '../../model/steps';
 import { compareUnit, opacity, peek } from '../../state/selection';
 import type { Grid } from '../../wire/wire';

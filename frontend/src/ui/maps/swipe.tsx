@@ -5,7 +5,7 @@ import { useCallback } from 'preact/hooks';
 import type { Surface } from '../../draw/canvas';
 import { drawSwipe } from '../../draw/compare';
 import type { Theme } from '../../draw/theme';
-import type { Side } from '../../model/compare';
+import type { Side } from '../../model/maps/compare';
 import { Picture } from '../picture';
 import { type Row, sideCell, sideWords } from './cells';
 

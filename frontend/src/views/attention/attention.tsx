@@ -14,6 +14,7 @@ import { Choice } from '../../ui/choice';
 import { ScaleChoice } from '../../ui/heat_controls';
 import { LineChart } from '../../ui/line_chart';
 import { addStyle } from '../../ui/styles/styles';
+import { TableToggle } from '../../ui/table_toggle';
 import type { Series } from '../../wire/api';
 import { AttentionHead } from './head';
 import css from './attention.css?inline';
@@ -281,16 +282,7 @@ function EntropyLines({ found, layer, shown }: { found: Series; layer: string; s
       <div class="attention-title">
         <h2>Entropy of {layer} over steps</h2>
         <span class="spring" />
-        <button
-          type="button"
-          class="toggle"
-          aria-pressed={asTable.value}
-          onClick={() => {
-            asTable.value = !asTable.value;
-          }}
-        >
-          View as table
-        </button>
+        <TableToggle on={asTable} />
       </div>
       {asTable.value ? (
         <div class="scroll" tabIndex={0} role="region" aria-label="Entropy over steps as a table">

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which run or step differs: the same method, layer and samples side by side, on one scale.
 import { useMemo } from 'preact/hooks';
-import { commonTags, sameProbe, sampleCountOf, type Side } from '../../model/compare';
-import { chosenTag, methodName } from '../../model/methods';
+import { commonTags, sameProbe, sampleCountOf, type Side } from '../../model/maps/compare';
+import { chosenTag } from '../../model/methods';
 import { nearestIndex } from '../../model/steps';
+import { methodName } from '../../state/descriptions';
 import { compareMode, compareUnit, layer, method, sample, stepA, stepB, versus } from '../../state/selection';
 import {
   attributionTags,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one can choose in Compare: against what, which method, how the cells are laid out and drawn.
-import { methodName } from '../../model/methods';
+import { methodName } from '../../state/descriptions';
 import { compareMode, compareUnit, layer, method, toggled, versus, withRuns } from '../../state/selection';
 import { compared, run, runs } from '../../state/store';
 import { Choice } from '../../ui/choice';

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A comparison as files: PNG of all samples at the steps shown, GIF of one sample over all steps, CSV of all values shown.
-import { mapState, sampleCountOf, type Side, type Unit } from '../../model/compare';
 import { formatMass } from '../../model/format';
-import { tagLabel } from '../../model/methods';
+import { mapState, sampleCountOf, type Side, type Unit } from '../../model/maps/compare';
 import { formatStep, nearestIndex, union } from '../../model/steps';
+import { tagLabel } from '../../state/descriptions';
 import { imagesReady } from '../../ui/bitmaps';
 import { csvOf, fileName } from '../../ui/files/csv';
 import type { ExportKind } from '../../ui/files/menu';

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // All samples as rows: every side, the difference from the first one, and the numbers that no colour can say.
 import { useMemo, useRef } from 'preact/hooks';
-import type { Side, Unit } from '../../model/compare';
-import { className } from '../../model/explain';
 import { formatMass } from '../../model/format';
+import type { Side, Unit } from '../../model/maps/compare';
+import { className } from '../../model/maps/explain';
 import { sample } from '../../state/selection';
 import { greyImage } from '../../ui/bitmaps';
 import { useLate, useNear, useTurn } from '../../ui/frame_budget';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One sample large: a divider to drag between two sides, or their signed difference.
 import { useMemo } from 'preact/hooks';
-import { type Side, type Unit, whyNoAgreement } from '../../model/compare';
 import { formatMass } from '../../model/format';
+import { type Side, type Unit, whyNoAgreement } from '../../model/maps/compare';
 import { compareAgainst, compareMode, sample } from '../../state/selection';
 import { Choice } from '../../ui/choice';
 import { HeatLegend, heatMapName } from '../../ui/heat_controls';

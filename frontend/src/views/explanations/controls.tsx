@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one can choose in Explanations. Every choice is in the address, so that a link shows the same.
-import { className } from '../../model/explain';
-import { methodMeaning, methodName, methodsNotCaptured, tagLabel } from '../../model/methods';
+import { className } from '../../model/maps/explain';
+import { methodsNotCaptured } from '../../model/methods';
+import { methodMeaning, methodName, tagLabel } from '../../state/descriptions';
 import { layer, method, moreMethods, numberParam, oneOfParam, toggled } from '../../state/selection';
 import { attributionTags, run, status } from '../../state/store';
 import { Check, Choice } from '../../ui/choice';

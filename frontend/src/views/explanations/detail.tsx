@@ -3,12 +3,20 @@
 import { useCallback } from 'preact/hooks';
 import type { Surface } from '../../draw/canvas';
 import { drawHeat } from '../../draw/heatmap';
-import { mapState } from '../../model/compare';
-import { peakOf, resolutionNote, sampleFilm, type SampleFilm, sampleState, strongestPlace } from '../../model/explain';
 import { formatMass } from '../../model/format';
-import { FAILS_RANDOMISATION, failsRandomisation, methodMeaning, methodName } from '../../model/methods';
+import { mapState } from '../../model/maps/compare';
+import {
+  peakOf,
+  resolutionNote,
+  sampleFilm,
+  type SampleFilm,
+  sampleState,
+  strongestPlace,
+} from '../../model/maps/explain';
+import { badgesOf, isUnstable } from '../../model/maps/trust';
+import { FAILS_RANDOMISATION } from '../../model/methods';
 import { formatStep } from '../../model/steps';
-import { badgesOf, isUnstable } from '../../model/trust';
+import { failsRandomisation, methodMeaning, methodName } from '../../state/descriptions';
 import { stepA, stepB } from '../../state/selection';
 import { Shown } from '../../ui/async';
 import { greyImage } from '../../ui/bitmaps';

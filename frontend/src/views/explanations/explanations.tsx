@@ -3,10 +3,10 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { GAP, MARGIN } from '../../draw/film';
-import { jumps, totalDrift } from '../../model/drift';
-import { type Frames, sampleFilm, sampleState } from '../../model/explain';
+import { jumps, totalDrift } from '../../model/maps/drift';
+import { type Frames, sampleFilm, sampleState } from '../../model/maps/explain';
+import { rowsOf, samplesByClass } from '../../model/maps/rows';
 import { chosenTag } from '../../model/methods';
-import { rowsOf, samplesByClass } from '../../model/rows';
 import { formatStep } from '../../model/steps';
 import { goTo } from '../../state/clock';
 import { layer, method, sample } from '../../state/selection';
@@ -15,6 +15,7 @@ import { Async, Empty, Missing, Shown } from '../../ui/async';
 import { greyImage, hasRegions } from '../../ui/bitmaps';
 import { ExportButtons } from '../../ui/files/menu';
 import { addStyle } from '../../ui/styles/styles';
+import { TableToggle } from '../../ui/table_toggle';
 import type { Tag } from '../../wire/api';
 import type { Probe } from '../../wire/schema_pb';
 import { errorsOnly, HowControls, leastConfidence, MoreMethods, sortRows, wantedClass, WhatControls } from './controls';
@@ -80,16 +81,7 @@ function Films({ tag, frames }: { tag: Tag; frames: Frames }) {
         <HowControls signed={record.signed} marked={hasRegions(found)} />
         <span class="spring" />
         <Export views={views} n={chosen} />
-        <button
-          type="button"
-          class="toggle"
-          aria-pressed={asTable.value}
-          onClick={() => {
-            asTable.value = !asTable.value;
-          }}
-        >
-          View as table
-        </button>
+        <TableToggle on={asTable} />
       </div>
       <div class="explain-body">
         <div class="explain-films" ref={place}>

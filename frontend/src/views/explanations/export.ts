@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The chosen sample's films as files: PNG of what is shown, GIF of all steps, CSV of all values.
-import { mapState } from '../../model/compare';
-import { sampleState } from '../../model/explain';
 import { formatMass } from '../../model/format';
-import { FAILS_RANDOMISATION, failsRandomisation, tagLabel } from '../../model/methods';
+import { mapState } from '../../model/maps/compare';
+import { sampleState } from '../../model/maps/explain';
+import { isUnstable } from '../../model/maps/trust';
+import { FAILS_RANDOMISATION } from '../../model/methods';
 import { formatStep } from '../../model/steps';
-import { isUnstable } from '../../model/trust';
+import { failsRandomisation, tagLabel } from '../../state/descriptions';
 import { run } from '../../state/store';
 import { greyImage, imagesReady } from '../../ui/bitmaps';
 import { csvOf, fileName } from '../../ui/files/csv';

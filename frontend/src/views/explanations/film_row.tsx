@@ -3,7 +3,7 @@
 import { useCallback, useEffect, useRef } from 'preact/hooks';
 import type { Surface } from '../../draw/canvas';
 import { MARGIN } from '../../draw/film';
-import { sampleState } from '../../model/explain';
+import { sampleState } from '../../model/maps/explain';
 import { sample } from '../../state/selection';
 import { greyImage } from '../../ui/bitmaps';
 import { useLate, useNear } from '../../ui/frame_budget';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The samples as a table, for people who do not use the pictures.
-import { sampleFilm, sampleState, strongestPlace } from '../../model/explain';
 import { formatMass } from '../../model/format';
+import { sampleFilm, sampleState, strongestPlace } from '../../model/maps/explain';
 import { formatStep } from '../../model/steps';
 import { sample } from '../../state/selection';
 import type { FilmView } from './film_view';

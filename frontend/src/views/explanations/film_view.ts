@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What all rows of films share, and what is worked out of it for one of them.
 import type { HeatStyle } from '../../draw/heatmap';
-import { driftOf, settled } from '../../model/drift';
-import { type Domain, type Frames, peakOf, type SampleFilm } from '../../model/explain';
 import { formatMass } from '../../model/format';
+import { driftOf, settled } from '../../model/maps/drift';
+import { type Domain, type Frames, peakOf, type SampleFilm } from '../../model/maps/explain';
 import { once } from '../../model/once';
 import { formatStep, nearestIndex } from '../../model/steps';
 import type { Tag } from '../../wire/api';

@@ -2,10 +2,10 @@
 // The films in the making: which methods are shown, how many columns fit, on which scale.
 import { useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import { columnsThatFit, filmFrames, MARGIN } from '../../draw/film';
-import { domainOf, type Frames, type SampleFilm, sampleFilm } from '../../model/explain';
-import { failsRandomisation } from '../../model/methods';
-import { meanFilm, meanName, samplesByClass } from '../../model/rows';
+import { type Frames, keptDomains, type SampleFilm, sampleFilm } from '../../model/maps/explain';
+import { meanFilm, meanName, samplesByClass } from '../../model/maps/rows';
 import { nearestIndex } from '../../model/steps';
+import { failsRandomisation } from '../../state/descriptions';
 import { moreMethods, opacity, peek, scaleMode } from '../../state/selection';
 import { attributionTags, loadAttributions, loadTrust, run, step } from '../../state/store';
 import { greyImage } from '../../ui/bitmaps';
@@ -17,6 +17,9 @@ import { rowKind } from './controls';
 import { type FilmView, MASS_WIDTH } from './film_view';
 
 export const HEAD_WIDTH = 228;
+
+/** They outlive the view, so that a scale is the same when one comes back. */
+const domainOf = keptDomains();
 
 const CELL = 64;
 

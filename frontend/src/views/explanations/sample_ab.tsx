@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two steps of the sample in the detail: a divider to drag between A and B, and their signed difference.
 import { useMemo } from 'preact/hooks';
-import type { Side } from '../../model/compare';
+import type { Side } from '../../model/maps/compare';
 import { nearestIndex } from '../../model/steps';
 import {
   Cell,

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each statistic of a layer was at A, at B and at the step shown.
 import { formatValue } from '../../model/format';
-import { type Metric, METRICS, valueAt } from '../../model/metrics';
+import { type Metric, scaleWord, valueAt } from '../../model/metrics';
 import { formatStep } from '../../model/steps';
+import { metrics } from '../../state/descriptions';
 import { stepA, stepB } from '../../state/selection';
 import { at, run, series, step } from '../../state/store';
 
 export function CompareTable({ name }: { name: string }) {
-  const metrics = METRICS.filter((one) => one.signal === 'activation' || one.signal === 'gradient');
+  const own = metrics.value.filter((one) => one.signal === 'activation' || one.signal === 'gradient');
   const [a, b] = [stepA.value, stepB.value];
   return (
     <section aria-label="Statistics at two steps">
@@ -21,8 +22,8 @@ export function CompareTable({ name }: { name: string }) {
           </tr>
         </thead>
         <tbody>
-          {metrics.map((metric) => (
-            <CompareRow key={metric.id} name={name} metric={metric} steps={[a, b, step.value]} />
+          {own.map((metric) => (
+            <CompareRow key={metric.key} name={name} metric={metric} steps={[a, b, step.value]} />
           ))}
         </tbody>
       </table>
@@ -31,19 +32,19 @@ export function CompareTable({ name }: { name: string }) {
 }
 
 function CompareRow({ name, metric, steps }: { name: string; metric: Metric; steps: (number | null)[] }) {
-  const found = series(run.value, metric.signal, metric.column).loaded.value.value;
+  const found = series(run.value, metric.signal, metric.name).loaded.value.value;
   const row = found?.names.indexOf(name) ?? -1;
   return (
     <tr>
       <th scope="row" title={metric.meaning}>
-        {metric.label}
+        {metric.title}
       </th>
       {steps.map(
         (one, i) =>
           one !== null && (
             <td key={i}>
               {found && row >= 0
-                ? formatValue(metric.kind, valueAt(metric, found, row, at2(found.firstSteps, one)))
+                ? formatValue(scaleWord(metric), valueAt(metric, found, row, at2(found.firstSteps, one)))
                 : '–'}
             </td>
           ),

@@ -3,7 +3,8 @@
 import { batch } from '@preact/signals';
 import { formatStep } from '../../model/steps';
 import { closeDrawer, explainedFrom } from '../../state/drawer';
-import { layer as explainedLayer, view } from '../../state/selection';
+import { layer as explainedLayer } from '../../state/selection';
+import { view } from '../../state/shown_view';
 import { attributionTags, run, status, step } from '../../state/store';
 import type { Layer } from '../../wire/schema_pb';
 

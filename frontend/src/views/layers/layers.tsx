@@ -7,15 +7,18 @@ import { drawFires, type Fire } from '../../draw/fires';
 import { drawStrip } from '../../draw/strip';
 import type { Theme } from '../../draw/theme';
 import { formatValue } from '../../model/format';
-import { type Metric, metricOf, valueAt } from '../../model/metrics';
+import { type Metric, scaleWord, valueAt } from '../../model/metrics';
+import { chosenColumn } from '../../state/descriptions';
 import { layerOf, openLayer } from '../../state/drawer';
-import { drawerLayer, filterText, metric as chosenMetric, sortLayers, stepSpacing } from '../../state/selection';
-import { at, layerTable, run, series } from '../../state/store';
-import { Async, Empty, Missing } from '../../ui/async';
+import { drawerLayer, filterText, sortLayers, stepSpacing } from '../../state/selection';
+import { at, layerTable, run } from '../../state/store';
+import { Empty } from '../../ui/async';
 import { useFires } from '../../ui/layer_strip';
 import { Picture } from '../../ui/picture';
-import { Legend, MetricPicker, signalWord, sourceNote, stripModel, type StripModel, StripTable } from '../../ui/strips';
+import { StripPanel, Undescribed } from '../../ui/strip_panel';
+import { Legend, MetricPicker, sourceNote, stripModel, type StripModel } from '../../ui/strips';
 import { addStyle } from '../../ui/styles/styles';
+import { TableToggle } from '../../ui/table_toggle';
 import type { Series } from '../../wire/api';
 import css from './layers.css?inline';
 
@@ -24,8 +27,9 @@ addStyle(css);
 const ROW = 22;
 
 export function Layers() {
-  const metric = metricOf(chosenMetric.value);
+  const metric = chosenColumn.value;
   const asTable = useSignal(false);
+  if (!metric) return <Undescribed />;
   return (
     <section aria-labelledby="layers-title">
       <div class="card-head">
@@ -41,7 +45,7 @@ export function Layers() {
           >
             <option value="model">as in the model</option>
             <option value="worst">
-              {metric.kind === 'share' || !metric.lowIsBad ? 'highest first' : 'lowest first'}
+              {scaleWord(metric) === 'share' || !metric.low_is_bad ? 'highest first' : 'lowest first'}
             </option>
           </select>
         </label>
@@ -57,29 +61,12 @@ export function Layers() {
           />
         </label>
         <span class="spring" />
-        <button
-          type="button"
-          class="toggle"
-          aria-pressed={asTable.value}
-          onClick={() => {
-            asTable.value = !asTable.value;
-          }}
-        >
-          View as table
-        </button>
+        <TableToggle on={asTable} />
       </div>
       <p class="soft">{metric.meaning}</p>
-      <Async resource={series(run.value, metric.signal, metric.column)} what={metric.label} height={320}>
-        {(found) => {
-          if (!found) return <Missing signal={signalWord(metric)} />;
-          if (found.firstSteps.length === 0) return <Empty title={`No ${metric.label} yet.`} />;
-          return asTable.value ? (
-            <StripTable metric={metric} series={found} />
-          ) : (
-            <LayerRows metric={metric} found={found} />
-          );
-        }}
-      </Async>
+      <StripPanel metric={metric} asTable={asTable.value} height={320}>
+        {(found) => <LayerRows metric={metric} found={found} />}
+      </StripPanel>
     </section>
   );
 }
@@ -106,7 +93,7 @@ function LayerRows({ metric, found }: { metric: Metric; found: Series }) {
   const model = useMemo(() => stripModel(metric, found, spacing), [metric, found, spacing]);
   const shown = at(found.firstSteps) ?? 0;
   const values = found.names.map((_, row) => valueAt(metric, found, row, shown));
-  const rows = orderRows(found.names, values, sortLayers.value, filterText.value, metric.lowIsBad);
+  const rows = orderRows(found.names, values, sortLayers.value, filterText.value, metric.low_is_bad);
   const fires = useFires(model);
   const table = layerTable(run.value).loaded.value.value?.record;
   return (
@@ -133,8 +120,8 @@ function LayerRows({ metric, found }: { metric: Metric; found: Series }) {
               row={row}
               shown={shown}
               fires={fires}
-              value={formatValue(metric.kind, values[row]!)}
-              label={metric.label}
+              value={formatValue(scaleWord(metric), values[row]!)}
+              label={metric.title}
               open={drawerLayer.value === layerOf(name, table?.parameters ?? [])}
             />
           );

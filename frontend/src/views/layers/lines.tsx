@@ -3,9 +3,10 @@
 import { useMemo } from 'preact/hooks';
 import { formatValue } from '../../model/format';
 import { nearestIndex } from '../../model/steps';
+import { columnMeaning } from '../../state/descriptions';
 import { run, series, step } from '../../state/store';
 import { Async } from '../../ui/async';
-import { type Line, LineChart } from '../../ui/line_chart';
+import { type Line, LineChart, LOG_FROM, spread } from '../../ui/line_chart';
 import type { Series } from '../../wire/api';
 import type { Parameter } from '../../wire/schema_pb';
 
@@ -33,7 +34,7 @@ export function LayerLines({ name, parameters }: { name: string; parameters: Par
   const panels: Panel[] = [
     {
       title: 'Gradient norm at its output',
-      meaning: 'Length of the gradient of the loss at the layer’s output.',
+      meaning: columnMeaning('gradient', 'norm'),
       signal: 'gradient',
       column: 'norm',
       pick: (row) => row === name,
@@ -41,7 +42,7 @@ export function LayerLines({ name, parameters }: { name: string; parameters: Par
     },
     {
       title: 'Gradient norm of its weights',
-      meaning: 'Length of the gradient of the loss at each weight tensor.',
+      meaning: columnMeaning('weight_gradient', 'norm'),
       signal: 'weight_gradient',
       column: 'norm',
       pick: (row) => own.has(row),
@@ -49,7 +50,7 @@ export function LayerLines({ name, parameters }: { name: string; parameters: Par
     },
     {
       title: 'Update ratio of its weights',
-      meaning: '‖Δw‖ / ‖w‖ of the last optimiser step; around 0.001 is common.',
+      meaning: columnMeaning('weight', 'update_ratio'),
       signal: 'weight',
       column: 'update_ratio',
       pick: (row) => own.has(row),
@@ -122,17 +123,6 @@ function Lines({ panel, found, window }: { panel: Panel; found: Series; window: 
       />
     </section>
   );
-}
-
-/** Where values differ by less than this factor, a logarithmic axis would show nothing but itself. */
-const LOG_FROM = 3;
-
-/** The largest positive value over the smallest; 1 without any. */
-export function spread(lines: readonly Line[]): number {
-  const positive = lines.flatMap((line) =>
-    Array.from(line.values).filter((value) => value > 0 && Number.isFinite(value)),
-  );
-  return positive.length ? Math.max(...positive) / Math.min(...positive) : 1;
 }
 
 /** The wanted rows of a series between two steps, and one column on either side so that lines reach the edge. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lines around the onset of a finding: what the optimiser did just before it.
 import { formatStep } from '../../model/steps';
+import { columnMeaning } from '../../state/descriptions';
 import { rateName, weightsOf } from '../../state/drawer';
 import type { LayerTable, Parameter } from '../../wire/schema_pb';
 import { LinePanel, type Panel, type StepWindow } from './lines';
@@ -62,7 +63,7 @@ function updatePanel(name: string, weights: readonly Parameter[]): Panel {
   const owner = weights[0]?.layer ?? name;
   return {
     title: owner === name ? 'Update ratio of its weights' : `Update ratio of ${owner}’s weights`,
-    meaning: '‖Δw‖ / ‖w‖ of the last optimiser step; around 0.001 is common.',
+    meaning: columnMeaning('weight', 'update_ratio'),
     signal: 'weight',
     column: 'update_ratio',
     pick: (row) => names.has(row),

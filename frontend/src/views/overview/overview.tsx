@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The landing view: is training healthy, and where should one look? A sentence, the findings, the strip, one film.
 import { useSignal } from '@preact/signals';
-import { metricOf } from '../../model/metrics';
-import { metric as chosenMetric } from '../../state/selection';
-import { findings, run, series } from '../../state/store';
-import { Async, Empty, Missing } from '../../ui/async';
+import { chosenColumn } from '../../state/descriptions';
+import { findings, run } from '../../state/store';
+import { Async } from '../../ui/async';
 import { LayerStrip } from '../../ui/layer_strip';
-import { MetricPicker, signalWord, StripTable } from '../../ui/strips';
+import { StripPanel, Undescribed } from '../../ui/strip_panel';
+import { MetricPicker } from '../../ui/strips';
 import { addStyle } from '../../ui/styles/styles';
+import { TableToggle } from '../../ui/table_toggle';
 import { FindingsCard } from './findings';
 import { MiniFilm } from './mini_film';
 import { Remarks } from './remarks';
@@ -34,8 +35,9 @@ export function Overview() {
 }
 
 function StripCard() {
-  const metric = metricOf(chosenMetric.value);
+  const metric = chosenColumn.value;
   const asTable = useSignal(false);
+  if (!metric) return <Undescribed />;
   return (
     <section aria-labelledby="strip-title">
       <div class="card-head">
@@ -44,28 +46,11 @@ function StripCard() {
         </h2>
         <MetricPicker />
         <span class="spring" />
-        <button
-          type="button"
-          class="toggle"
-          aria-pressed={asTable.value}
-          onClick={() => {
-            asTable.value = !asTable.value;
-          }}
-        >
-          View as table
-        </button>
+        <TableToggle on={asTable} />
       </div>
-      <Async resource={series(run.value, metric.signal, metric.column)} what={metric.label} height={200}>
-        {(found) => {
-          if (!found) return <Missing signal={signalWord(metric)} />;
-          if (found.firstSteps.length === 0) return <Empty title={`No ${metric.label} yet.`} />;
-          return asTable.value ? (
-            <StripTable metric={metric} series={found} />
-          ) : (
-            <LayerStrip metric={metric} series={found} />
-          );
-        }}
-      </Async>
+      <StripPanel metric={metric} asTable={asTable.value} height={200}>
+        {(found) => <LayerStrip metric={metric} series={found} />}
+      </StripPanel>
     </section>
   );
 }

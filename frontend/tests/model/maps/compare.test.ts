@@ -13,10 +13,10 @@ import {
   type Side,
   sideMap,
   whyNoAgreement,
-} from '../../src/model/compare';
-import type { Tag } from '../../src/wire/api';
-import { Attribution, Probe } from '../../src/wire/schema_pb';
-import { recordOf } from '../records';
+} from '../../../src/model/maps/compare';
+import type { Tag } from '../../../src/wire/api';
+import { Attribution, Probe } from '../../../src/wire/schema_pb';
+import { recordOf } from '../../records';
 
 const [ONE, HALF] = [0x3c00, 0x3800];
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arithmetic on maps: sums, percentiles, means. No state.
-import type { Grid } from '../wire/wire';
+import type { Grid } from '../../wire/wire';
 
 /** Sum of |v|; NaN where a value is not finite, for a sum without it would be made up. */
 export function totalMass(map: Grid): number {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How one sample's maps change over snapshots, as callbacks/tb_xai_callbacks/measure/drift.py defines it:
 // similarity to the snapshot before and to the last one, where the focus jumps, since when it is settled.
-import type { Grid } from '../wire/wire';
-import { once } from './once';
+import type { Grid } from '../../wire/wire';
+import { once } from '../once';
 import { correlate, mapRanks, setOverlap, strongest } from './ranks';
 
 /** How far above its running median drift must be, in robust standard deviations. */

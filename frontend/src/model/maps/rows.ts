@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which rows Explanations shows and in which order; and the films of classes, means over their samples.
-import type { Attribution, Probe } from '../wire/schema_pb';
+import type { Attribution, Probe } from '../../wire/schema_pb';
 import { className, filterSamples, type Frames, sampleFilm, type SampleFilm } from './explain';
 import { meanGrid, percentile, totalMass } from './grid';
 

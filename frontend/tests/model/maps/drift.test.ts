@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Drift and ranks are what Python measures (tests/frontend/golden.py), to nine digits.
 import { describe, expect, it, test } from 'vitest';
-import { driftOf, jumps, jumpScores, settled, totalDrift } from '../../src/model/drift';
-import { percentile } from '../../src/model/grid';
-import { mapRanks, rankCorrelation, strongest, topOverlap } from '../../src/model/ranks';
-import goldenText from '../golden/drift.json?raw';
+import { driftOf, jumps, jumpScores, settled, totalDrift } from '../../../src/model/maps/drift';
+import { percentile } from '../../../src/model/maps/grid';
+import { mapRanks, rankCorrelation, strongest, topOverlap } from '../../../src/model/maps/ranks';
+import goldenText from '../../golden/drift.json?raw';
 
 type Table = (number | null)[][];
 const golden = JSON.parse(goldenText) as Record<string, Table> & {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arithmetic of comparing runs or steps: what they have in common, one scale for all of them, signed
 // differences, and the numbers beside the pictures. No state.
-import type { Tag } from '../wire/api';
-import type { Probe } from '../wire/schema_pb';
-import type { Grid } from '../wire/wire';
+import type { Tag } from '../../wire/api';
+import type { Probe } from '../../wire/schema_pb';
+import type { Grid } from '../../wire/wire';
+import { once } from '../once';
 import { type Frames, sampleFilm } from './explain';
 import { percentile, totalMass } from './grid';
-import { once } from './once';
 import { rankCorrelation, topOverlap } from './ranks';
 
 /** One column of the comparison: a run at a step. */

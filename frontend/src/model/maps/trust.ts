@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How far to believe a map: the numbers of a trust record in words. What was not measured is said to be so;
 // nothing is good by default.
-import type { Trust } from '../wire/schema_pb';
-import { float32 } from '../wire/wire';
-import { once } from './once';
+import type { Trust } from '../../wire/schema_pb';
+import { float32 } from '../../wire/wire';
+import { once } from '../once';
 
 export interface Badge {
   name: string;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the frames of one attribution tag say about each sample: its maps over the steps, one scale for
 // all of them, their total mass, and the words beside the pictures.
-import type { Probe } from '../wire/schema_pb';
-import { type Attribution, type Grid, sampleHeat, type Stamped } from '../wire/wire';
+import type { Probe } from '../../wire/schema_pb';
+import { type Attribution, type Grid, sampleHeat, type Stamped } from '../../wire/wire';
+import { once } from '../once';
 import { percentile, totalMass } from './grid';
-import { once } from './once';
 
 export type Frames = readonly Stamped<Attribution>[];
 
@@ -65,22 +65,6 @@ export interface Domain {
   most: number;
   /** The newest step when the scale was last fitted anew; undefined: never. */
   refitAt: number | undefined;
-}
-
-const domains = new Map<string, Domain>();
-
-/** The scale for all steps of one run × tag × sample; `newest` is the last step there is. */
-export function domainOf(key: string, p99: number, newest: number): Domain {
-  const kept = domains.get(key);
-  if (kept && kept.most > 0 && p99 <= kept.most * TOLERANCE) return kept;
-  const next = { most: p99, refitAt: kept && kept.most > 0 ? newest : undefined };
-  domains.set(key, next);
-  return next;
-}
-
-/** For tests. */
-export function forgetDomains(): void {
-  domains.clear();
 }
 
 /** A class by name; "class 3" where the run gave none. */
@@ -175,4 +159,19 @@ export function strongestPlace(map: Grid): string {
   if (map.rows === 1) return `strongest at position ${best + 1}`;
   const third = (at: number, of: number): number => Math.min(2, Math.floor((at / of) * 3));
   return `strongest ${PLACES[third(Math.floor(best / map.columns), map.rows)]![third(best % map.columns, map.columns)]}`;
+}
+
+/** Of a run × tag × sample (`key`), given what its maps ask for and the newest step there is. */
+export type DomainOf = (key: string, p99: number, newest: number) => Domain;
+
+/** Scales for all steps that stay until the maps exceed them clearly, each remembered by its key. */
+export function keptDomains(): DomainOf {
+  const domains = new Map<string, Domain>();
+  return (key, p99, newest) => {
+    const kept = domains.get(key);
+    if (kept && kept.most > 0 && p99 <= kept.most * TOLERANCE) return kept;
+    const next = { most: p99, refitAt: kept && kept.most > 0 ? newest : undefined };
+    domains.set(key, next);
+    return next;
+  };
 }
