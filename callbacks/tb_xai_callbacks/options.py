@@ -3,73 +3,45 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import fields
+from typing import Any, TypedDict
 
 import numpy as np
 
+from tb_xai_callbacks.attribution import Method, methods_from
+from tb_xai_callbacks.console import nearest
+from tb_xai_callbacks.settings import Settings
+from tb_xai_callbacks.signals import SIGNALS, Signal
+from tb_xai_plugin.format.columns import Statistic
 from tb_xai_plugin.format.records import Finding
-from tb_xai_plugin.rules import Rule
-
-SIGNALS = ("activations", "gradients", "weights", "attention", "explanations")
-
-#: Attribution methods that this version computes; `probes.methods` has them.
-METHODS = (
-    "grad_cam", "grad_cam_plus_plus", "hires_cam", "layer_cam", "xgrad_cam", "eigen_cam", "score_cam",
-    "layer_conductance", "saliency", "input_x_gradient", "smooth_grad", "integrated_gradients",
-    "guided_backprop", "occlusion", "attention_rollout", "gradient_rollout", "neuron_conductance",
-    "deep_lift", "lrp", "feature_ablation", "kernel_shap", "lime",
-)  # fmt: skip
+from tb_xai_plugin.rules import Rule, rules_named
 
 
-def nearest(name: str, known: Sequence[str], count: int = 5) -> str:
-    """The known names most like `name`, as a list for an error message."""
-    close = difflib.get_close_matches(name, known, n=count, cutoff=0.3) or list(known)[:count]
-    return ", ".join(repr(candidate) for candidate in close) or "none"
+class OptionsDict(TypedDict, total=False):
+    """The keyword-only options that all hosts share, as editors complete and check them. See `Options`."""
+
+    num_samples: int
+    class_names: Sequence[str] | None
+    feature_names: Sequence[str] | None
+    vocabulary: Sequence[str] | Mapping[int, str] | Callable[[int], str] | None
+    regions: Any
+    target_layers: str | Sequence[str]
+    targets: str | int | Sequence[int] | Callable[[Any], Any]
+    methods: Sequence[str | Method]
+    signals: Sequence[str | Signal]
+    statistics: Sequence[Statistic]
+    log_every_n_steps: int | None
+    explain_every_n_steps: int | None
+    max_overhead: float | None
+    strict: bool
+    output: str | int | Callable[[Any], Any] | None
+    on_finding: Callable[[Finding], Any] | None
+    rules: Sequence[str | Rule] | None
 
 
-@dataclass(frozen=True)
-class Options:
-    """What to log and when. See the README for the meaning of each.
-
-    Args:
-        num_samples: samples of the probe.
-        class_names: names by class index; default "class 3".
-        feature_names: names of a table's columns.
-        vocabulary: strings of tokens: a list by id, a dict, or a function of the id.
-        regions: for each sample of the given probe boxes (x0, y0, x1, y1) in pixels, a mask [h w], or None.
-        target_layers: "auto", a layer name, or names.
-        targets: "predicted", "label", a class, a class per sample, or a function from the output tensor
-            [n …] to the scores [n] that are explained.
-        methods: attribution methods.
-        signals: which of activations, gradients, weights, attention, explanations.
-        log_every_n_steps: None thins out by itself.
-        explain_every_n_steps: None is log-spaced.
-        max_overhead: share of training time, None for no budget.
-        strict: raise our own errors instead of switching the probe off. For tests.
-        output: selects the tensor to explain from what the model returns: a key, an index or a function.
-        on_finding: called with each new `Finding`, between two steps; what it raises ends training.
-        rules: the rules of the diagnosis; None is `tb_xai_plugin.rules.RULES`, () is none.
-    """
-
-    num_samples: int = 16
-    class_names: Sequence[str] | None = None
-    feature_names: Sequence[str] | None = None
-    vocabulary: Sequence[str] | Mapping[int, str] | Callable[[int], str] | None = None
-    regions: Any = None
-    target_layers: str | Sequence[str] = "auto"
-    targets: str | int | Sequence[int] | Callable[[Any], Any] = "predicted"
-    methods: Sequence[str] = ("grad_cam",)
-    signals: Sequence[str] = SIGNALS
-    log_every_n_steps: int | None = None
-    explain_every_n_steps: int | None = None
-    max_overhead: float | None = 0.05
-    strict: bool = False
-    output: str | int | Callable[[Any], Any] | None = None
-    on_finding: Callable[[Finding], Any] | None = None
-    rules: Sequence[Rule] | None = None
+class Options(Settings):
+    """`Settings` that were checked at the door."""
 
     @classmethod
     def create(cls, **options: Any) -> Options:
@@ -91,8 +63,19 @@ class Options:
         _positive("num_samples", self.num_samples)
         _positive("log_every_n_steps", self.log_every_n_steps)
         _positive("explain_every_n_steps", self.explain_every_n_steps)
-        _names("signals", self.signals, SIGNALS)
-        _names("methods", self.methods, METHODS)
+        _sequence("signals", self.signals)
+        _check_signals(self.signals)
+        _sequence("methods", self.methods)
+        methods_from(self.methods)
+        if self.rules is not None:
+            _sequence("rules", self.rules)
+            rules_named(self.rules)
+        for statistic in self.statistics:
+            if not isinstance(statistic, Statistic):
+                raise ValueError(
+                    f"statistics has {statistic!r}; expected format.columns.Statistic(signal, name, title, "
+                    "meaning, compute=…)"
+                )
         if not _are_targets(self.targets):
             raise ValueError(
                 f'targets={self.targets!r}: expected "predicted", "label", a class index from 0, one per '
@@ -121,9 +104,23 @@ def _positive(name: str, value: int | None) -> None:
         raise ValueError(f"{name}={value!r}: expected a whole number of at least 1")
 
 
-def _names(option: str, given: Sequence[str], known: Sequence[str]) -> None:
+def _sequence(option: str, given: Sequence[Any]) -> None:
     if isinstance(given, str):
         raise ValueError(f"{option}={given!r}: expected a tuple of names, e.g. ({given!r},)")
-    for name in given:
-        if name not in known:
-            raise ValueError(f"{option} has {name!r}; known: {', '.join(known)}")
+
+
+def _check_signals(given: Sequence[str | Signal]) -> None:
+    known = [kind.name for kind in SIGNALS if kind.optional]
+    taken = {kind.name for kind in SIGNALS}
+    for signal in given:
+        if isinstance(signal, Signal):
+            if not signal.name or signal.name in taken:
+                raise ValueError(
+                    f"signals has a {type(signal).__name__} named {signal.name!r}; that name is taken: "
+                    f"{', '.join(sorted(taken))}"
+                )
+            taken.add(signal.name)
+        elif signal not in known:
+            raise ValueError(
+                f"signals has {signal!r}; known: {', '.join(known)}; or a tb_xai_callbacks.signals.Signal"
+            )

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tb_xai_callbacks.measure.axes import input_kind
-from tb_xai_callbacks.probe.samples import arrays_of, balanced, choose_probe, images_png
+from tb_xai_callbacks.probe.samples import balanced, choose_probe, images_png
+from tb_xai_callbacks.probe.trees import arrays_of
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(1, 20), st.integers(0, 3))

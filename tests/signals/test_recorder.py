@@ -2,151 +2,23 @@
 """The recorder against faults that a real model cannot be made to have on demand."""
 
 import logging
-from contextlib import contextmanager
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from fake_observer import LAYOUT, TABLE, Fake, read, record, states
 
-from tb_xai_callbacks.backends.contract import Capture, Layout, Pulled, Reduction, TargetLayer
-from tb_xai_callbacks.measure.outcome import LossFacts
-from tb_xai_callbacks.measure.statistics import BINS
 from tb_xai_callbacks.options import Options
-from tb_xai_callbacks.probe.samples import choose_probe
-from tb_xai_callbacks.recorder import Recorder
-from tb_xai_plugin.format import codec, metadata
-from tb_xai_plugin.format.records import TRAINING_BATCH, Layer, LayerTable
-
-TABLE = LayerTable(
-    "t", (Layer("conv", "Conv2d", (4, 3, 3), 4, spatial=True), Layer("head", "Linear", (2,), 2))
-)
-LAYOUT = Layout(
-    TABLE, (TargetLayer("conv"),), TargetLayer("conv"), attention_layers=("attn",), call_counts={"conv": 1}
-)
-
-
-class FakeExplainer:
-    inputs = np.arange(18, dtype=np.float32).reshape(2, 1, 3, 3)
-    embedded, has_relu, features_first = False, True, False
-
-    def outputs(self, inputs):
-        return np.array([[2.0, 0.0], [0.0, 1.0]], np.float32)
-
-    def pull(self, inputs, cotangent, layers=()):
-        maps = {name: np.ones((2, 4, 3, 3), np.float32) for name in layers}
-        return Pulled(inputs, maps, maps)
-
-
-class Fake:
-    """An observer whose every part can be made to fail."""
-
-    backend, versions, observes_training = "fake", ("fake 1",), True
-    loss_facts = LossFacts("cross_entropy", "mean", "linear", "log_softmax")
-
-    def __init__(self, found=LAYOUT, **errors):
-        self._layout, self.errors, self.armed, self.armed_steps = found, errors, False, 0
-
-    def _fail(self, name):
-        if name in self.errors:
-            raise self.errors[name]
-
-    def layout(self):
-        self._fail("layout")
-        return self._layout
-
-    def capture(self, request):
-        if request.attention:
-            self._fail("attention")
-        outputs = np.array([[2.0, 0.0], [0.0, 1.0]], np.float32)
-        if not request.layers:
-            return Capture(outputs, attention={"attn": np.full((2, 1, 3, 3), 1 / 3)})
-        self._fail("capture")
-        maps = {"conv": np.ones((2, 4, 3, 3), np.float32)}
-        attention = {"attn": np.full((2, 1, 3, 3), 1 / 3)} if request.attention else {}
-        return Capture(outputs, request.choose(outputs), maps, maps, attention)
-
-    def outputs(self, inputs):
-        self._fail("outputs")
-        return np.array([[2.0, 0.0], [0.0, 1.0]], np.float32)
-
-    @contextmanager
-    def explaining(self, guided=False, randomised=False):
-        self._fail("explaining")
-        yield FakeExplainer()
-
-    def optimizer_facts(self):
-        self._fail("optimizer_facts")
-        return "SGD", {"lr": 0.1}
-
-    def numbers(self, values):
-        self._fail("numbers")
-        return lambda: np.array(values, np.float32)
-
-    def parameters(self):
-        return lambda: []
-
-    def arm(self):
-        self._fail("arm")
-        self.armed = True
-        self.armed_steps += 1
-
-    def disarm(self):
-        self.armed = False
-
-    def collect(self):
-        self.armed = False
-
-        def resolve():
-            self._fail("resolve")
-            row = np.ones((2, 10), np.float32)
-            return [
-                Reduction("activation", TRAINING_BATCH, 8, row, np.zeros((2, BINS), np.uint64), np.ones(6))
-            ]
-
-        return resolve
-
-    def last_batch(self):
-        return None
-
-
-def record(log_dir, fake, steps=5, probe=True, **options):
-    options = Options.create(
-        **{"log_every_n_steps": 1, "explain_every_n_steps": 1, "max_overhead": None, **options}
-    )
-    samples = choose_probe(np.zeros((2, 1, 3, 3), np.float32), np.array([0, 1])) if probe else None
-    recorder = Recorder(fake, samples, log_dir=log_dir, host="torch", options=options)
-    recorder.start(0)
-    for step in range(1, steps + 1):
-        recorder.after_step(step, {"loss": 1.0 / step, "learning_rate": 0.1}, 1.0 / step)
-    recorder.finish(steps)
-    return recorder
-
-
-def read(log_dir):
-    """{tag: [(step, record)]} of everything written."""
-    found = {}
-    for path in sorted(log_dir.glob("xai/*tfevents*")):
-        for event in EventFileLoader(str(path)).Load():
-            for value in event.summary.value:
-                data = (
-                    metadata.parse_plugin_data(value.metadata.plugin_data.content)
-                    if value.HasField("metadata")
-                    else None
-                )
-                kind = data.kind if data else found[value.tag][0][2]
-                found.setdefault(value.tag, []).append(
-                    (event.step, codec.decode(kind, value.tensor.string_val[0]), kind)
-                )
-    return {tag: [(step, rec) for step, rec, _ in rows] for tag, rows in found.items()}
 
 
 def steps_of(rows):
     return [step for step, _ in rows]
 
 
-def test_a_healthy_run_logs_every_signal_from_the_first_to_the_last(tmp_path):
-    record(tmp_path, Fake())
+def test_a_healthy_run_logs_every_signal_from_the_first_to_the_last(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        recorder = record(tmp_path, Fake())
+    assert recorder._writer.error is None
+    assert not caplog.records
     got = read(tmp_path)
     assert steps_of(got["attribution/grad_cam/conv"]) == [0, 1, 2, 3, 4, 5]
     assert steps_of(got["attention/attn"]) == [0, 1, 2, 3, 4, 5]
@@ -156,7 +28,11 @@ def test_a_healthy_run_logs_every_signal_from_the_first_to_the_last(tmp_path):
     assert got["layers"][0][1] == TABLE
     status = got["status"][-1][1]
     assert (status.state, status.step) == ("finished", 5)
-    assert {s.name: s.state for s in status.signals}["explanations"] == "captured"
+    assert {s.name: s.state for s in status.signals} == dict.fromkeys(
+        ("activations", "gradients", "weights", "explanations", "attention"), "captured"
+    )
+    assert status.notices == ()
+    assert len(got["units"]) == len(got["stats/activation"])
 
 
 def test_a_failing_explanation_leaves_everything_else_on(tmp_path, caplog):
@@ -246,7 +122,7 @@ def test_finish_twice_and_after_the_end(tmp_path):
     recorder = record(tmp_path, Fake())
     recorder.finish(5)
     recorder.after_step(6)
-    recorder.snapshot_all(6)
+    recorder.snapshot(6, anew=True)
 
 
 @pytest.mark.parametrize(
@@ -272,14 +148,101 @@ def test_statistics_that_failed_are_not_tried_again(tmp_path):
     assert fake.armed_steps == 0
     fake = Fake(resolve=RuntimeError("broken"))
     recorder = record(tmp_path, fake, steps=1)
-    assert recorder.guard.is_off("training statistics")
-    recorder._arm_if_due(2)
+    status = recorder.run.status
+    assert all(status.is_off(name) for name in ("activations", "gradients", "weights"))
+    recorder._steps.arm_if_due(2)
     assert not recorder.due_next()
 
 
 def test_a_diagnosis_that_fails_takes_no_record_down(tmp_path, monkeypatch):
     monkeypatch.setattr("tb_xai_plugin.rules.evidence.Evidence.add", lambda *_: 1 / 0)
-    recorder = record(tmp_path, Fake())
-    assert recorder.guard.is_off("diagnosis")
-    assert not recorder.guard.is_off("training statistics")
+    status = record(tmp_path, Fake()).run.status
+    assert status.is_off("diagnosis")
+    assert not status.is_off("activations")
     assert len(read(tmp_path)["stats/activation"]) == 5
+
+
+# ---- one probe pass for all, and only what fails goes off
+
+ALL = ("activations", "gradients", "weights", "explanations", "attention")
+
+
+def on(got, *but):
+    """Whether all signals but these are captured, these being off."""
+    found = {name: state for name, (state, _) in states(got).items()}
+    return all((found[name] == "captured") != (name in but) for name in ALL if name != "gradients")
+
+
+def watched_on_the_probe(tmp_path, **more):
+    """A fake as Keras is: layers are seen on the probe only."""
+    return record(tmp_path, Fake(observes_training=False, **more.pop("errors", {})), **more)
+
+
+def test_a_healthy_run_on_the_probe_says_nothing(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        recorder = watched_on_the_probe(tmp_path)
+    got = read(tmp_path)
+    assert on(got)
+    assert not caplog.records
+    assert recorder._writer.error is None
+    assert got["stats/activation"][0][1].source == "probe"
+
+
+def failing_statistics(tmp_path, caplog, **options):
+    errors = {"statistics": RuntimeError("statistics cannot be")}
+    with caplog.at_level(logging.WARNING):
+        watched_on_the_probe(tmp_path, errors=errors, **options)
+    return read(tmp_path), [r.message for r in caplog.records if "statistics cannot be" in r.message]
+
+
+def test_failing_statistics_leave_explanations_on(tmp_path, caplog):
+    signals = ("activations", "explanations")
+    got, told = failing_statistics(tmp_path, caplog, signals=signals)
+    assert states(got)["activations"] == ("off", "RuntimeError: statistics cannot be")
+    assert states(got)["explanations"][0] == "captured"
+    assert steps_of(got["attribution/grad_cam/conv"]) == [0, 1, 2, 3, 4, 5]
+    assert len(told) == 1
+
+
+def test_failing_statistics_leave_explanations_and_attention_on(tmp_path, caplog):
+    got, told = failing_statistics(tmp_path, caplog)
+    assert states(got)["activations"] == ("off", "RuntimeError: statistics cannot be")
+    assert on(got, "activations")
+    assert steps_of(got["attention/attn"]) == [0, 1, 2, 3, 4, 5]
+    assert any("statistics cannot be" in notice.message for notice in got["status"][-1][1].notices)
+    assert len([message for message in told if message.startswith("activations")]) == 1
+
+
+def test_statistics_alone_fail_once_without_another_pass(tmp_path, caplog):
+    fake = Fake(observes_training=False, statistics=RuntimeError("statistics cannot be"))
+    with caplog.at_level(logging.WARNING):
+        record(tmp_path, fake, signals=("activations",))
+    assert states(read(tmp_path))["activations"] == ("off", "RuntimeError: statistics cannot be")
+    assert len(fake.requests) == 1
+    assert not any(request.layers or request.attention for request in fake.requests)
+
+
+def test_failing_attention_leaves_statistics_and_explanations_on(tmp_path):
+    watched_on_the_probe(tmp_path, errors={"attention": RuntimeError("hidden")})
+    got = read(tmp_path)
+    assert on(got, "attention")
+    assert steps_of(got["stats/activation"]) == [0, 1, 2, 3, 4, 5]
+
+
+def test_one_pass_serves_all_that_is_due(tmp_path):
+    fake = Fake(observes_training=False)
+    record(tmp_path, fake, steps=1)
+    first = fake.requests[0]
+    assert first.layers == ("conv",)
+    assert first.attention
+    assert first.statistics == {"activation", "gradient", "weight_gradient"}
+
+
+def test_one_reduction_that_fails_takes_no_other_down(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        record(tmp_path, Fake(**{"resolve gradient": RuntimeError("no gradient")}))
+    got = read(tmp_path)
+    assert on(got, "gradients")
+    assert states(got)["gradients"] == ("off", "RuntimeError: no gradient")
+    assert sum("no gradient" in r.message for r in caplog.records) == 1
+    assert len(got["stats/activation"]) == len(got["stats/weight"]) - 1 == 5

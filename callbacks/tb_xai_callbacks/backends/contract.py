@@ -6,7 +6,7 @@ A backend is imported only by the host that uses it, so importing this package c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -54,13 +54,27 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Absence:
+    """Why something cannot be observed, and what to do about it; `level` of the notice: info or warning."""
+
+    reason: str
+    remedy: str = ""
+    level: str = "info"
+
+
+@dataclass(frozen=True)
 class CaptureRequest:
-    """What one probe pass is to bring: one forward pass, and one backward pass if `layers` is not empty."""
+    """What one probe pass is to bring: one forward pass, and a backward pass if there are scores to choose.
+
+    `layers` are those whose outputs are kept, with the chosen score's gradient there; `choose` takes outputs
+    [n, …] to what is explained of them. `statistics` names reductions to take on the probe: activation,
+    gradient, weight_gradient.
+    """
 
     layers: tuple[str, ...] = ()
     choose: Callable[[np.ndarray], Selection] | None = None
     attention: bool = False
-    statistics: bool = False
+    statistics: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,8 @@ class Reduction:
     """Statistics of one signal at one step, reduced on the device and copied to the host once.
 
     values float32 [rows, columns] (NaN: the row has no value), counts uint64 [rows, 2 E + 2] in the
-    layout of `records.Histograms`, live uint32 [sum of units] or None.
+    layout of `records.Histograms`, live uint32 [sum of units] or None. `arrays` are the values themselves by
+    row, float32, where the observer keeps them (see `Training.keeping`).
     """
 
     signal: str
@@ -77,18 +92,21 @@ class Reduction:
     values: np.ndarray
     counts: np.ndarray | None = None
     live: np.ndarray | None = None
+    arrays: tuple[np.ndarray | None, ...] | None = None
 
 
 #: Reductions whose copy to the host may still be under way; called on the sink's thread.
 Pending = Callable[[], Sequence[Reduction]]
+#: By the signal that they are of. What fails for one of them is raised by its own `Pending`.
+Reductions = Mapping[str, Pending]
 
 
 @dataclass(frozen=True)
 class Capture:
     """One probe pass. Activations and gradients by layer, float32 numpy: [n c h w] or [n tokens c].
 
-    attention: by layer, probabilities [n, heads, queries, keys]. `statistics` are reductions of the
-    activations on the probe (and of the gradients, where the backend knows the loss).
+    attention: by layer, probabilities [n, heads, queries, keys]. `statistics` are those reductions on the
+    probe that were asked for and that there are: of gradients only where the backend knows the loss.
     """
 
     outputs: np.ndarray
@@ -96,7 +114,7 @@ class Capture:
     activations: dict[str, np.ndarray] = field(default_factory=dict)
     gradients: dict[str, np.ndarray] = field(default_factory=dict)
     attention: dict[str, np.ndarray] = field(default_factory=dict)
-    statistics: Pending | None = None
+    statistics: Reductions = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -160,14 +178,8 @@ class Explainer(Protocol):
         ...
 
 
-class Observer(Protocol):
-    """A model as the recorder sees it. Nothing it does changes the training that it watches."""
-
-    backend: str
-    versions: tuple[str, ...]
-    #: True: `collect` brings the training batch itself, taken before its update, so it belongs to the
-    #: step before. False: it is taken on the probe after the update.
-    observes_training: bool
+class Model(Protocol):
+    """The model, run on the probe. Whatever a pass changes is as before after it."""
 
     def layout(self) -> Layout:
         """Dry-run the probe once and say what there is."""
@@ -177,13 +189,12 @@ class Observer(Protocol):
         """One pass over the probe in inference mode; flags, buffers and RNG are as before after it."""
         ...
 
-    @property
-    def loss_facts(self) -> LossFacts | None:
-        """What is known of the loss; None before it was seen."""
-        ...
-
     def outputs(self, inputs: Any) -> np.ndarray:
         """Outputs [n, …] for other samples than the probe, in inference mode."""
+        ...
+
+    def weights(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Name and values, a float32 copy, of every weight as it is now, in the order of the layer table."""
         ...
 
     def scoring(self, function: Callable[[Any], Any]) -> Scoring:
@@ -207,6 +218,67 @@ class Observer(Protocol):
         """
         ...
 
+
+class Training(Protocol):
+    """The training steps, as far as they can be seen. Nothing it does changes them."""
+
+    #: True: `collect` brings the training batch itself, taken before its update, so it belongs to the
+    #: step before. False: layers are seen on the probe only, after the update.
+    observes_training: bool
+    #: Signals of reductions whose rows' values are to be kept in `Reduction.arrays`. Set before training.
+    keeping: frozenset[str]
+
+    def arm(self, wanted: frozenset[str]) -> None:
+        """Observe the next training step, as far as that can be: the reductions that are wanted."""
+        ...
+
+    def disarm(self) -> None:
+        """Stop observing: remove every hook. Safe to call at any time."""
+        ...
+
+    def collect(self) -> Reductions:
+        """What the armed step brought, empty if none was; disarms.
+
+        Reductions of activation, gradient, weight_gradient and weight. In training the weights are those
+        that the batch saw, with the update ratio of the step that followed.
+        """
+        ...
+
+    def parameters(self, wanted: frozenset[str]) -> Reductions:
+        """The weights as they are now; `update_ratio` is NaN where it is not known."""
+        ...
+
+    def last_batch(self, wanted: frozenset[str]) -> Reductions:
+        """Activations of the most recent training batch with the weights as they are now, if there is one."""
+        ...
+
+    def note_loss(self, loss: Any) -> None:
+        """The loss of the armed step, with its graph where there is one; read before `collect`."""
+        ...
+
+    def close(self) -> None:
+        """The run is over: nothing of ours stays at the model."""
+        ...
+
+
+class Facts(Protocol):
+    """What is known of the model and its training."""
+
+    backend: str
+    versions: tuple[str, ...]
+    #: Columns of the outputs [n, c]; 0 where they are of another shape or not known.
+    num_outputs: int
+
+    @property
+    def loss_facts(self) -> LossFacts | None:
+        """What is known of the loss; None before it was seen."""
+        ...
+
+    @property
+    def missing(self) -> Mapping[str, Absence]:
+        """Signals that cannot be seen in this training, by name."""
+        ...
+
     def optimizer_facts(self) -> tuple[str, dict[str, float]]:
         """The optimizer's name and its options as they are now; ("", {}) if there is none."""
         ...
@@ -215,26 +287,6 @@ class Observer(Protocol):
         """Numbers that may lie on the device [k] -> float32 [k]; called on the sink's thread."""
         ...
 
-    def parameters(self) -> Pending:
-        """Statistics of the weights as they are now; `update_ratio` is NaN where it is not known."""
-        ...
 
-    def arm(self) -> None:
-        """Observe the next training step (a no-op where training cannot be observed)."""
-        ...
-
-    def disarm(self) -> None:
-        """Stop observing: remove every hook. Safe to call at any time."""
-        ...
-
-    def collect(self) -> Pending | None:
-        """What the armed step brought, or None; disarms.
-
-        Reductions of the signals activation, gradient, weight_gradient and weight. In training the
-        weights are those that the batch saw, with the update ratio of the step that followed.
-        """
-        ...
-
-    def last_batch(self) -> Pending | None:
-        """Activations of the most recent training batch with the weights as they are now, or None."""
-        ...
+class Observer(Model, Training, Facts, Protocol):
+    """A model as the recorder sees it: what every backend fulfils, and all that others may call."""

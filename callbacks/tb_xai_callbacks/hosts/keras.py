@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from tb_xai_callbacks.backends.keras.engines.engine import BACKENDS, engine_for, unsupported, untouched
+from tb_xai_callbacks.backends.keras.engines.choose import BACKENDS, engine_for, unsupported
+from tb_xai_callbacks.backends.keras.engines.engine import untouched
 from tb_xai_callbacks.backends.keras.forward import build, is_built
 from tb_xai_callbacks.backends.keras.observer import NO_PROBE, KerasObserver
 from tb_xai_callbacks.console import LOGGER, sentence
 from tb_xai_callbacks.hosts.keras_data import given_inputs, read_samples, regions_read, truth_of
-from tb_xai_callbacks.options import Options
+from tb_xai_callbacks.hosts.session import Session, Watched
+from tb_xai_callbacks.options import Options, OptionsDict
 from tb_xai_callbacks.probe.choice import check_regions, probe_from
 from tb_xai_callbacks.probe.samples import ProbeSet
-from tb_xai_callbacks.recorder import Recorder
-from tb_xai_callbacks.run.guard import Guard
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["ExplainCallback"]
 
@@ -53,7 +56,7 @@ class ExplainCallback(keras.callbacks.Callback):
         *,
         validation_data: Any = None,
         probe: Any = None,
-        **options: Any,
+        **options: Unpack[OptionsDict],
     ) -> None:
         super().__init__()
         if validation_data is not None and probe is not None:
@@ -63,29 +66,24 @@ class ExplainCallback(keras.callbacks.Callback):
         self._options = Options.create(**options)
         if self._options.regions is not None:
             check_regions(given_inputs(self._data), self._options.regions)
-        self._recorder: Recorder | None = None
-        self._probe: ProbeSet | None = None
-        self._truth: Any = None
-        self._no_probe = NO_PROBE
-        self._guard = Guard(self._options.strict, lambda name, reason: None)
+        self._session: KerasSession | None = None
         self._steps = 0
         self._iterations: tuple[int, int] | None = None
         self._mean_loss = (0, 0.0)
-        self._waiting = False
 
     # ---- what Keras calls
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Choose the probe, log the state before training."""
-        if self._recorder is not None:
-            # An exception ended the last `fit` before Keras could say so.
-            self._recorder.finish_at_exit()
-            self._recorder = None
-        observer = None
-        with self._guard("ExplainCallback"):
-            observer = self._prepare()
-        if observer is not None:
-            self._start(observer)
+        if self._session is not None:  # an exception ended the last `fit` before Keras could say so
+            self._session.abandon()
+            self._session = None
+        backend = keras.backend.backend()
+        if backend not in BACKENDS:
+            LOGGER.warning("nothing is logged, training goes on: %s", unsupported(backend))
+            return
+        self._session = KerasSession(self.model, self._data, self._log_dir, self._options)
+        self._session.begin_or_wait(self._steps_done())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """The model holds its variables now, on every backend; see `_steps_done`."""
@@ -98,128 +96,26 @@ class ExplainCallback(keras.callbacks.Callback):
         self._steps += 1
         if self._iterations is not None:
             self._iterations = (self._iterations[0], batch + 1)
-        if self._waiting:
-            self._waiting = False
-            self._start_late()
-        elif self._recorder is not None:
-            with self._guard("ExplainCallback"):
-                scalars = self._scalars(logs or {}) if self._recorder.due_next() else None
-                self._recorder.after_step(self._steps_done(), scalars, self._batch_loss(batch, logs or {}))
-            self._recorder.tell()
+        session, logs = self._session, logs or {}
+        if session is None:
+            return
+        if session.needs_a_step:
+            session.begin_built(self._steps_done())
+        elif session.is_on:
+            session.after_step(self._steps_done(), self._batch_loss(batch, logs), lambda: self._scalars(logs))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Validation metrics come once an epoch."""
-        if self._recorder is not None:
-            with self._guard("ExplainCallback"):
-                found = {name: value for name, value in (logs or {}).items() if name.startswith("val_")}
-                numbers = {name: float(value) for name, value in found.items() if _is_number(value)}
-                self._recorder.log_scalars(self._steps_done(), numbers)
+        if self._session is not None and self._session.is_on:
+            found = {name: value for name, value in (logs or {}).items() if name.startswith("val_")}
+            numbers = {name: float(value) for name, value in found.items() if _is_number(value)}
+            self._session.log_scalars(self._steps_done(), numbers)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Log the last state and close the file."""
-        self._waiting = False
-        if self._recorder is not None:
-            recorder, self._recorder = self._recorder, None
-            with self._guard("ExplainCallback"):
-                recorder.finish(self._steps_done())
-            recorder.tell()
-
-    # ---- starting
-
-    def _prepare(self) -> KerasObserver | None:
-        """The model on the probe; None if it cannot be observed, or only once a step has built it."""
-        backend = keras.backend.backend()
-        if backend not in BACKENDS:
-            LOGGER.warning("nothing is logged, training goes on: %s", unsupported(backend))
-            return None
-        with untouched(engine_for(backend), self.model, list(self.model._flatten_layers())):
-            self._choose_probe()
-        self._waiting = not self._is_built()
-        return None if self._waiting else self._observer()
-
-    def _choose_probe(self) -> None:
-        if self._data is None or self._probe is not None:
-            return
-        options = self._options
-        try:
-            inputs, labels = read_samples(self._data, options.num_samples, _loss_name(self.model))
-            if options.regions is not None:
-                options = replace(options, regions=regions_read(self._data, options))
-            self._probe = probe_from(inputs, labels, options)
-            self._truth = truth_of(self._probe, labels)
-        except Exception as error:  # noqa: BLE001 — their data loader may do anything
-            self._without_probe("cannot be used as a probe", error)
-
-    def _without_probe(self, problem: str, error: Exception) -> None:
-        """Go on with the weights alone."""
-        if self._options.strict:
-            raise error
-        self._probe = None
-        self._no_probe = f"validation_data {problem} ({sentence(error)}), so only weights are logged"
-
-    def _is_built(self) -> bool:
-        """Build a model that knows its weights only once it has seen data, if the probe lets us."""
-        if is_built(self.model):
-            return True
-        if self._probe is None:
-            return False
-        try:
-            build(self.model, self._probe.inputs)
-        except Exception:  # noqa: BLE001 — the first training step builds it then
-            LOGGER.debug("the probe could not build the model", exc_info=True)
-        return is_built(self.model)
-
-    def _start(self, observer: KerasObserver) -> None:
-        # Not guarded: a wrong layer name is the user's to correct, and training has not begun.
-        recorder = Recorder(observer, self._probe, log_dir=self._log_dir, host="keras", options=self._options)
-        with self._guard("ExplainCallback"):
-            self._explain_gaps(recorder, observer)
-            recorder.start(self._steps_done())
-            self._recorder = recorder
-
-    def _start_late(self) -> None:
-        observer = None
-        with self._guard("ExplainCallback"):
-            observer = self._observer()
-        if observer is not None:
-            self._start(observer)
-        if self._recorder is not None:
-            self._recorder.notice(
-                "info", "start", "the first step built the model; what was before is not known"
-            )
-
-    def _observer(self) -> KerasObserver:
-        """The model on the probe; if it cannot run on that, without it."""
-        options = self._options
-        observer = KerasObserver(
-            self.model,
-            self._probe,
-            self._truth,
-            output=options.output,
-            signals=options.signals,
-            no_probe=self._no_probe,
-        )
-        try:
-            observer.layout()
-        except Exception as error:  # noqa: BLE001 — their model on their data
-            self._without_probe("does not fit the model", error)
-            return KerasObserver(
-                self.model, None, output=options.output, signals=options.signals, no_probe=self._no_probe
-            )
-        return observer
-
-    def _explain_gaps(self, recorder: Recorder, observer: KerasObserver) -> None:
-        """Say which signals there cannot be, and why."""
-        reason = observer.gradient_reason
-        remedy = "give validation_data=(x_val, y_val) and compile the model with its loss"
-        if self._probe is None:
-            recorder.journal.signal("activations", "off", self._no_probe, remedy)
-            if "explanations" not in self._options.signals:
-                recorder.notice("warning", "probe", self._no_probe)
-        if reason and not observer.engine.has_training_gradients:
-            recorder.journal.signal("gradients", "off", reason, remedy)
-        if reason and self._probe is not None and "gradients" in self._options.signals:
-            recorder.notice("warning", "gradients", f"off: {reason}; {remedy}")
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
     # ---- small facts
 
@@ -252,6 +148,99 @@ class ExplainCallback(keras.callbacks.Callback):
         if optimizer is not None:
             values["learning_rate"] = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         return values
+
+
+class KerasSession(Session):
+    """A watched Keras model. A probe that cannot be had leaves the weights to be watched.
+
+    Args:
+        model: the user's model.
+        data: where the probe is chosen from, or None.
+        log_dir: the run's directory.
+        settings: the user's options.
+    """
+
+    def __init__(self, model: Any, data: Any, log_dir: str | os.PathLike[str], settings: Options) -> None:
+        super().__init__(settings, log_dir, "keras")
+        self.needs_a_step = False
+        self._model = model
+        self._data = data
+        self._probe: ProbeSet | None = None
+        self._truth: Any = None
+        self._no_probe = NO_PROBE
+
+    def begin_or_wait(self, step: int) -> None:
+        """Watch the model, or, if only training can build it, wait for its first step."""
+        try:
+            with untouched(
+                engine_for(keras.backend.backend()), self._model, list(self._model._flatten_layers())
+            ):
+                self._choose_probe()
+            self.needs_a_step = not self._is_built()
+        except Exception as error:
+            if self.settings.strict:
+                raise
+            LOGGER.warning("nothing is logged, training goes on: %s", sentence(error))
+            return
+        if not self.needs_a_step:
+            self.begin(lambda: self._probe, step)
+
+    def begin_built(self, step: int) -> None:
+        """The first step has built the model."""
+        self.needs_a_step = False
+        self.begin(lambda: self._probe, step)
+        self.notice("info", "start", "the first step built the model; what was before is not known")
+
+    def watch(self, probe: ProbeSet | None, call: Any = None) -> Watched:
+        """See `Session.watch`: the model on the probe; if it cannot run on that, without it."""
+        output = self.settings.output
+        observer = KerasObserver(self._model, probe, self._truth, output, self._no_probe)
+        try:
+            observer.layout()
+        except Exception as error:  # noqa: BLE001 — their model on their data
+            self._without_probe("does not fit the model", error)
+            return KerasObserver(self._model, None, None, output, self._no_probe), None, self._problems()
+        return observer, probe, () if probe is not None else self._problems()
+
+    def _problems(self) -> tuple[str, ...]:
+        """Where explanations were asked for, they tell it."""
+        return () if self.settings.wants("explanations") else (self._no_probe,)
+
+    def wait(self, problem: str) -> None:
+        """See `Session.wait`: Keras' callbacks are shown no batch."""
+        LOGGER.warning("nothing is logged, training goes on: %s", problem)
+
+    def _choose_probe(self) -> None:
+        if self._data is None:
+            return
+        settings = self.settings
+        try:
+            inputs, labels = read_samples(self._data, settings.num_samples, _loss_name(self._model))
+            if settings.regions is not None:
+                settings = replace(settings, regions=regions_read(self._data, settings))
+            self._probe = probe_from(inputs, labels, settings)
+            self._truth = truth_of(self._probe, labels)
+        except Exception as error:  # noqa: BLE001 — their data loader may do anything
+            self._without_probe("cannot be used as a probe", error)
+
+    def _without_probe(self, problem: str, error: Exception) -> None:
+        """Go on with the weights alone."""
+        if self.settings.strict:
+            raise error
+        self._probe = None
+        self._no_probe = f"validation_data {problem} ({sentence(error)}), so only weights are logged"
+
+    def _is_built(self) -> bool:
+        """Build a model that knows its weights only once it has seen data, if the probe lets us."""
+        if is_built(self._model):
+            return True
+        if self._probe is None:
+            return False
+        try:
+            build(self._model, self._probe.inputs)
+        except Exception:  # noqa: BLE001 — the first training step builds it then
+            LOGGER.debug("the probe could not build the model", exc_info=True)
+        return is_built(self._model)
 
 
 def _is_number(value: Any) -> bool:

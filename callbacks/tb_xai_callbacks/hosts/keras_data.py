@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import keras
 import numpy as np
 
-from tb_xai_callbacks.options import Options
-from tb_xai_callbacks.probe.samples import ProbeSet, arrays_of, map_arrays
+from tb_xai_callbacks.hosts.batches import first_batches
+from tb_xai_callbacks.probe.samples import ProbeSet
+from tb_xai_callbacks.probe.trees import arrays_of, map_arrays
+from tb_xai_callbacks.settings import Settings
 
 #: A probe is chosen from this many times as many samples, so that its classes can be balanced …
 CHOICE = 16
@@ -30,7 +31,7 @@ def read_samples(data: Any, num_samples: int, loss: str = "") -> tuple[Any, Any]
     if _is_arrays(data):
         inputs, labels = _thinned(*_split(data), CHOICE * num_samples)
     else:
-        inputs, labels = _first_batches(data, CHOICE * num_samples)
+        inputs, labels = first_batches(_batches(data), _split, CHOICE * num_samples, MOST_BATCHES)
     return inputs, _classes(labels, loss)
 
 
@@ -39,7 +40,7 @@ def given_inputs(data: Any) -> Any | None:
     return _split(data)[0] if data is not None and _is_arrays(data) else None
 
 
-def regions_read(data: Any, options: Options) -> list[Any]:
+def regions_read(data: Any, options: Settings) -> list[Any]:
     """The regions of the samples that `read_samples` reads of arrays."""
     rows = _rows(len(arrays_of(given_inputs(data))[0]), CHOICE * options.num_samples)
     return [options.regions[row] for row in rows]
@@ -90,22 +91,6 @@ def _thinned(inputs: Any, labels: Any, most: int) -> tuple[Any, Any]:
 def _rows(size: int, most: int) -> np.ndarray:
     """Which of `size` samples are read: all, or a seeded choice of `most` in their own order."""
     return np.sort(np.random.default_rng(0).permutation(size)[:most]) if size > most else np.arange(size)
-
-
-def _first_batches(data: Any, most: int) -> tuple[Any, Any]:
-    read: list[tuple[Any, Any]] = []
-    size = 0
-    for batch in islice(_batches(data), MOST_BATCHES):
-        read.append(_split(batch))
-        size += len(arrays_of(read[-1][0])[0])
-        if size >= most:
-            break
-    if not read:
-        raise ValueError("validation_data yields no batch")
-    inputs = keras.tree.map_structure(lambda *leaves: np.concatenate(leaves), *[x for x, _ in read])
-    if read[0][1] is None:
-        return inputs, None
-    return inputs, keras.tree.map_structure(lambda *leaves: np.concatenate(leaves), *[y for _, y in read])
 
 
 def _batches(data: Any) -> Iterator[Any]:

@@ -5,29 +5,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from tb_xai_callbacks.backends.torch.observer import TorchObserver
 from tb_xai_callbacks.backends.torch.untouched import forked_rng
-from tb_xai_callbacks.console import LOGGER
-from tb_xai_callbacks.hosts.torch_session import (
-    Start,
-    check_layer_names,
-    learning_rates,
-    numpy_of,
-    plain_loss,
-    why,
-)
-from tb_xai_callbacks.options import Options
+from tb_xai_callbacks.hosts.batches import first_batches
+from tb_xai_callbacks.hosts.torch_session import TorchSession, check_layer_names, numpy_of
+from tb_xai_callbacks.options import Options, OptionsDict
 from tb_xai_callbacks.probe.choice import check_regions, probe_from
-from tb_xai_callbacks.probe.samples import ProbeSet, arrays_of, map_arrays
-from tb_xai_callbacks.recorder import Recorder
+from tb_xai_callbacks.probe.samples import ProbeSet
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["ExplainCallback"]
 
@@ -55,7 +48,11 @@ class ExplainCallback(Callback):
     """
 
     def __init__(
-        self, log_dir: str | os.PathLike[str] | None = None, *, probe: Any = None, **options: Any
+        self,
+        log_dir: str | os.PathLike[str] | None = None,
+        *,
+        probe: Any = None,
+        **options: Unpack[OptionsDict],
     ) -> None:
         super().__init__()
         self._log_dir = log_dir
@@ -63,14 +60,11 @@ class ExplainCallback(Callback):
         self._options = Options.create(**options)
         if self._options.regions is not None:
             check_regions(None if probe is None else split_batch(probe)[0], self._options.regions)
-        self._recorder: Recorder | None = None
-        self._observer: TorchObserver | None = None
-        self._problems: tuple[str, ...] = ()
-        self._step = 0
+        self._session: TorchSession | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy, or what another process gets, has not started."""
-        return {**self.__dict__, "_recorder": None, "_observer": None}
+        return {**self.__dict__, "_session": None}
 
     # ---- what Lightning calls
 
@@ -80,47 +74,34 @@ class ExplainCallback(Callback):
         if not trainer.is_global_zero:
             return
         check_layer_names(pl_module, self._options)
-        try:
+        directory = self._directory(trainer)
+        self._session = TorchSession(pl_module, trainer.optimizers, directory, "lightning", self._options)
+
+        def choose() -> ProbeSet:
+            _check_forward(pl_module)
             with forked_rng(pl_module):  # reading data draws random numbers
-                probe = self._choose(trainer)
-            self._begin(trainer, pl_module, probe)
-        except _WrongLayer:
-            raise
-        except Exception as error:
-            if self._options.strict:
-                raise
-            self._problems = (f"{why(error)}; the first training batch is the probe instead",)
-            LOGGER.warning("probe: %s", self._problems[0])
+                return self._choose(trainer)
+
+        self._session.begin(choose, trainer.global_step)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Where there was no probe to be had, the first batch is one."""
-        if not self._problems or self._recorder is not None:
-            return
-        try:
-            inputs, labels = split_batch(batch)
-            probe = probe_from(inputs, labels, self._options, given=False)
-            self._begin(trainer, pl_module, probe)
-        except Exception as error:  # noqa: BLE001 — the second and last attempt
-            LOGGER.warning("nothing is logged, training goes on: %s", why(error))
-        self._problems = ()
+        if self._session is not None and self._session.is_waiting:
+
+            def choose() -> tuple[ProbeSet, None]:
+                _check_forward(pl_module)
+                return probe_from(*split_batch(batch), self._options, given=False), None
+
+            self._session.begin_late(choose, trainer.global_step)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """A batch is over; with accumulated gradients not every one is an optimiser step."""
-        if self._recorder is None or trainer.global_step == self._step:
-            return
-        self._step = trainer.global_step
-        scalars, loss = None, plain_loss(outputs)
-        if self._recorder.due_next():  # the step just done was observed
-            scalars = {"loss": loss, **learning_rates(trainer.optimizers)}
-            if self._observer is not None:
-                with self._recorder.guard("loss"):
-                    self._observer.note_loss(outputs.get("loss") if isinstance(outputs, Mapping) else outputs)
-        self._recorder.after_step(self._step, scalars, loss)
-        self._recorder.tell()
+        if self._session is not None:
+            self._session.after_step(trainer.global_step, outputs, self._session.rates)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the last state and close the file."""
@@ -132,19 +113,6 @@ class ExplainCallback(Callback):
 
     # ---- within
 
-    def _begin(self, trainer: Trainer, module: LightningModule, probe: ProbeSet) -> None:
-        if type(module).forward is LightningModule.forward:
-            raise ValueError("the module has no forward(), so the probe cannot run through it; define one")
-        start = Start(module, trainer.optimizers, self._directory(trainer), "lightning", self._options)
-        observer = start.observer(probe)
-        try:
-            recorder = start.recorder(observer, probe, self._problems)
-        except ValueError as error:
-            raise _WrongLayer(str(error)) from None
-        self._observer, self._recorder = observer, recorder
-        self._step = trainer.global_step
-        recorder.start(self._step)
-
     def _directory(self, trainer: Trainer) -> str | os.PathLike[str]:
         directories = [getattr(logger, "log_dir", None) for logger in trainer.loggers]
         found = [directory for directory in directories if directory]
@@ -155,24 +123,20 @@ class ExplainCallback(Callback):
         if self._probe is not None:
             return probe_from(*split_batch(self._probe), options)
         loader = _probe_loader(trainer)
-        inputs, labels = _read(loader, CHOICE * options.num_samples)
+        inputs, labels = first_batches(
+            _fresh(loader), split_batch, CHOICE * options.num_samples, MOST_BATCHES
+        )
         return probe_from(inputs, labels, options, class_names=_class_names(loader), given=False)
 
     def _close(self, failed: bool) -> None:
-        recorder, self._recorder = self._recorder, None
-        observer, self._observer = self._observer, None
-        try:
-            if recorder is not None:
-                recorder.finish(self._step, failed)
-                if not failed:
-                    recorder.tell()
-        finally:
-            if observer is not None:
-                observer.close()
+        session, self._session = self._session, None
+        if session is not None:
+            session.close(failed)
 
 
-class _WrongLayer(ValueError):
-    """`target_layers` names no layer: the one error that is raised."""
+def _check_forward(module: LightningModule) -> None:
+    if type(module).forward is LightningModule.forward:
+        raise ValueError("the module has no forward(), so the probe cannot run through it; define one")
 
 
 def _probe_loader(trainer: Trainer) -> Any:
@@ -213,28 +177,6 @@ def _class_names(loader: Any) -> Any:
     while dataset is not None and not hasattr(dataset, "classes"):
         dataset = getattr(dataset, "dataset", None)
     return getattr(dataset, "classes", None)
-
-
-def _read(loader: Any, most: int) -> tuple[Any, Any]:
-    """(inputs, labels or None) as numpy, of the first batches: `most` samples or a batch more."""
-    read: list[tuple[Any, Any]] = []
-    size = 0
-    for batch in islice(iter(_fresh(loader)), MOST_BATCHES):
-        read.append(split_batch(batch))
-        size += len(arrays_of(read[-1][0])[0])
-        if size >= most:
-            break
-    if not read:
-        raise ValueError("the data loader yields no batch to choose a probe from; give probe=")
-    labels = None if read[0][1] is None else np.concatenate([y for _, y in read])
-    return _joined([x for x, _ in read]), labels
-
-
-def _joined(parts: list[Any]) -> Any:
-    """Batches of the same structure → one: concatenated array by array."""
-    columns = list(zip(*(arrays_of(part) for part in parts), strict=True))
-    joined = iter([np.concatenate(column) for column in columns])
-    return map_arrays(parts[0], lambda _: next(joined))
 
 
 def split_batch(batch: Any) -> tuple[Any, Any]:

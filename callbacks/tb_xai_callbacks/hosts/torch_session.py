@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the torch hosts share: from a model and a probe to a recorder, whatever is wrong with the probe."""
+"""What the torch hosts share: a session that watches a module."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,63 +12,87 @@ import torch
 from torch import Tensor, nn
 
 from tb_xai_callbacks.backends.torch.call import to_numpy
-from tb_xai_callbacks.backends.torch.observer import COMPILED, TorchObserver
-from tb_xai_callbacks.console import sentence
-from tb_xai_callbacks.options import Options, nearest
-from tb_xai_callbacks.probe.samples import ProbeSet, map_arrays
-from tb_xai_callbacks.recorder import Recorder
+from tb_xai_callbacks.backends.torch.observer import TorchObserver
+from tb_xai_callbacks.console import nearest
+from tb_xai_callbacks.hosts.session import Session, Watched
+from tb_xai_callbacks.probe.samples import ProbeSet
+from tb_xai_callbacks.probe.trees import map_arrays
+from tb_xai_callbacks.settings import Settings
 
 #: Parameter groups whose learning rates are logged.
 MOST_GROUPS = 32
+#: From the arguments and keywords of a call to a probe, and to what else such a call is given.
+ChooseOfCall = Callable[[tuple[Any, ...], Mapping[str, Any]], "tuple[ProbeSet, Mapping[str, Any]]"]
 
 
-@dataclass(frozen=True)
-class Start:
-    """What is watched and where it is logged, before there is a probe."""
+class TorchSession(Session):
+    """A watched module.
 
-    model: nn.Module
-    optimizers: Sequence[torch.optim.Optimizer]
-    log_dir: str | os.PathLike[str]
-    host: str
-    options: Options
+    Args:
+        model: the user's module, possibly wrapped or compiled.
+        optimizers: for update ratios and learning rates; may be empty.
+        log_dir: the run's directory.
+        host: who drives the loop.
+        settings: the user's options.
+    """
 
-    def observer(self, probe: ProbeSet, settings: Mapping[str, Any] | None = None) -> TorchObserver:
-        """An observer that ran the probe once.
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizers: Sequence[torch.optim.Optimizer],
+        log_dir: str | os.PathLike[str],
+        host: str,
+        settings: Settings,
+    ) -> None:
+        super().__init__(settings, log_dir, host)
+        self.model = model
+        self.optimizers = optimizers
+        self._batch_hook: Any = None
 
-        Raises:
-            ValueError: if the model does not run on the probe.
-        """
-        observer = TorchObserver(self.model, probe.inputs, self.optimizers, self.options.output, settings)
-        return _or_closed(observer, observer.layout, observer)
+    def watch(self, probe: ProbeSet | None, call: Any = None) -> Watched:
+        """See `Session.watch`; `call` are keywords that every call is given besides the samples."""
+        if probe is None:
+            raise ValueError("there is no probe")
+        observer = TorchObserver(self.model, probe.inputs, self.optimizers, self.settings.output, call)
+        try:
+            observer.layout()
+        except BaseException:
+            observer.close()
+            raise
+        return observer, *_usable_labels(probe, observer.num_outputs)
 
-    def recorder(self, observer: TorchObserver, probe: ProbeSet, problems: Sequence[str] = ()) -> Recorder:
-        """The recorder, told about everything that will be missing.
+    def begin_with_first_call(self, choose: ChooseOfCall) -> None:
+        """Begin with the first training batch: the probe is what the module is called with."""
 
-        Raises:
-            ValueError: if `target_layers` names a layer that is not there.
-        """
-        probe, found = _usable_labels(probe, observer.num_outputs)
+        def first_call(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+            if not (module.training and torch.is_grad_enabled()):
+                return
+            self._stop_waiting()
+            self.begin_late(lambda: choose(args, kwargs))
 
-        def make() -> Recorder:
-            return Recorder(observer, probe, log_dir=self.log_dir, host=self.host, options=self.options)
+        self._batch_hook = self.model.register_forward_pre_hook(first_call, with_kwargs=True)
 
-        recorder: Recorder = _or_closed(observer, make)
-        for problem in [*problems, *found]:
-            recorder.notice("warning", "probe", problem)
-        if not observer.observes_training:
-            recorder.journal.signal("gradients", "off", COMPILED, "train eagerly to see gradients")
-            recorder.notice("info", "training statistics", COMPILED)
-        return recorder
+    def close(self, failed: bool = False) -> None:
+        """See `Session.close`."""
+        self._stop_waiting()
+        super().close(failed)
 
+    def rates(self) -> dict[str, Any]:
+        """Learning rates as they are now."""
+        return learning_rates(self.optimizers)
 
-def _or_closed(observer: TorchObserver, make: Callable[[], Any], result: Any = None) -> Any:
-    """What `make` returns, or `result`; the observer leaves no hook behind if it raises."""
-    try:
-        made = make()
-    except BaseException:
-        observer.close()
-        raise
-    return made if result is None else result
+    def plain(self, loss: Any) -> Any:
+        """See `Session.plain`; also of a mapping's `loss`, and the mean of a tensor that is none."""
+        return plain_loss(loss)
+
+    def graph(self, loss: Any) -> Any:
+        """See `Session.graph`."""
+        return loss.get("loss") if isinstance(loss, Mapping) else loss
+
+    def _stop_waiting(self) -> None:
+        if self._batch_hook is not None:
+            self._batch_hook.remove()
+            self._batch_hook = None
 
 
 def _usable_labels(probe: ProbeSet, num_outputs: int) -> tuple[ProbeSet, tuple[str, ...]]:
@@ -83,13 +106,13 @@ def _usable_labels(probe: ProbeSet, num_outputs: int) -> tuple[ProbeSet, tuple[s
     return probe.without_labels(), (problem,)
 
 
-def check_layer_names(model: nn.Module, options: Options) -> None:
+def check_layer_names(model: nn.Module, settings: Settings) -> None:
     """A layer that does not exist is known before any dry run.
 
     Raises:
         ValueError: for a name that is no module of the model, listing the nearest.
     """
-    wanted = options.target_layers
+    wanted = settings.target_layers
     if wanted == "auto":
         return
     known = [name.replace("_orig_mod.", "") for name, _ in model.named_modules() if name]
@@ -143,8 +166,3 @@ def plain_loss(loss: Any) -> Any:
     if isinstance(loss, Tensor):
         return loss.detach() if loss.dim() == 0 else loss.detach().float().mean()
     return loss if isinstance(loss, (int, float)) else None
-
-
-def why(error: BaseException) -> str:
-    """An error in one line; ours speak for themselves."""
-    return str(error) if isinstance(error, ValueError) else sentence(error)

@@ -7,15 +7,14 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 from transformers import TrainerCallback
 
-from tb_xai_callbacks.backends.torch.observer import TorchObserver
 from tb_xai_callbacks.backends.torch.untouched import forked_rng
 from tb_xai_callbacks.console import LOGGER
-from tb_xai_callbacks.hosts.torch_session import Start, check_layer_names, learning_rates, numpy_of, why
+from tb_xai_callbacks.hosts.torch_session import TorchSession, check_layer_names, learning_rates, numpy_of
 from tb_xai_callbacks.hosts.transformers_data import (
     CHOICE,
     TOKEN_METHODS,
@@ -26,11 +25,13 @@ from tb_xai_callbacks.hosts.transformers_data import (
     split_batch,
     without_unused,
 )
-from tb_xai_callbacks.hosts.transformers_loss import LossTap
-from tb_xai_callbacks.options import Options
+from tb_xai_callbacks.hosts.transformers_loss import LossTap, StepLoss
+from tb_xai_callbacks.options import Options, OptionsDict
 from tb_xai_callbacks.probe.choice import check_regions
 from tb_xai_callbacks.probe.samples import ProbeSet
-from tb_xai_callbacks.recorder import Recorder
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["ExplainCallback"]
 
@@ -57,7 +58,11 @@ class ExplainCallback(TrainerCallback):
     """
 
     def __init__(
-        self, log_dir: str | os.PathLike[str] | None = None, *, probe: Any = None, **options: Any
+        self,
+        log_dir: str | os.PathLike[str] | None = None,
+        *,
+        probe: Any = None,
+        **options: Unpack[OptionsDict],
     ) -> None:
         super().__init__()
         self._log_dir = log_dir
@@ -71,16 +76,14 @@ class ExplainCallback(TrainerCallback):
         self._forget()
 
     def _forget(self) -> None:
-        self._recorder: Recorder | None = None
-        self._observer: TorchObserver | None = None
+        self._session: TrainerSession | None = None
         self._losses: LossTap | None = None
         self._rates: dict[str, Any] = {}
         self._undo: list[Callable[[], None]] = []
-        self._step = 0
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy, or what another process gets, has neither started nor a trainer."""
-        running = ("_trainer", "_recorder", "_observer", "_losses", "_undo")
+        running = ("_trainer", "_session", "_losses", "_undo")
         return {name: value for name, value in self.__dict__.items() if name not in running}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -114,39 +117,33 @@ class ExplainCallback(TrainerCallback):
         if problem:
             LOGGER.warning("%s", problem)
             return
-        try:
+        self._session = session = self._new_session(args, model, kwargs)
+
+        def choose() -> ProbeSet:
             with forked_rng(model):  # reading data draws random numbers
                 probe = self._choose(args, model, kwargs)
-            self._begin(args, state, model, probe, kwargs)
-        except _WrongLayer:
+            self._take(session, model, probe)
+            return probe
+
+        try:
+            if not session.begin(choose, state.global_step):
+                session.begin_with_first_call(lambda _, batch: (self._of_batch(session, batch, kwargs), None))
+        except BaseException:
+            self._close(failed=True)
             raise
-        except Exception as error:
-            self._undo_all()
-            if self._options.strict:
-                raise
-            self._wait(args, state, model, why(error), kwargs)
+        self._losses = LossTap(self._trainer, model, session.is_observed, lambda: self._close(failed=True))
+        self._undo.append(self._losses.close)
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The optimiser took its step; the schedule has not: these are the rates that were used."""
-        if self._recorder is not None and self._recorder.due_next():
-            with self._recorder.guard("scalars"):
-                self._rates = learning_rates([unwrapped(kwargs.get("optimizer"))])
+        if self._session is not None and self._session.is_observed():
+            self._rates = learning_rates([unwrapped(kwargs.get("optimizer"))])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """An optimiser step is over, whatever number of batches it had."""
-        recorder, losses = self._recorder, self._losses
-        if recorder is None or losses is None or state.global_step == self._step:
-            return
-        self._step = state.global_step
-        loss, graph = losses.take()
-        scalars = None
-        if recorder.due_next():  # the step just done was observed
-            scalars = {"loss": loss, **self._rates}
-            if self._observer is not None:
-                with recorder.guard("loss"):
-                    self._observer.note_loss(graph)
-        recorder.after_step(self._step, scalars, loss)
-        recorder.tell()
+        session, losses = self._session, self._losses
+        if session is not None and losses is not None and state.global_step != session.step:
+            session.after_step(state.global_step, losses.take(), lambda: self._rates)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The trainer evaluated the model: its numbers are logged as validation."""
@@ -156,15 +153,15 @@ class ExplainCallback(TrainerCallback):
             for name, value in metrics.items()
             if isinstance(value, (int, float)) and not isinstance(value, bool) and not _is_timing(name)
         }
-        if self._recorder is not None:
-            self._recorder.log_scalars(state.global_step, numbers)
+        if self._session is not None:
+            self._session.log_scalars(state.global_step, numbers)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Log the last state and close the file."""
         best = getattr(state, "best_model_checkpoint", None)
-        if self._recorder is not None and getattr(args, "load_best_model_at_end", False) and best:
+        if self._session is not None and getattr(args, "load_best_model_at_end", False) and best:
             what = f"the last state is that of {Path(best).name}, which the trainer loaded at the end"
-            self._recorder.notice("info", "best model", what)
+            self._session.notice("info", "best model", what)
         self._close(failed=False)
 
     # ---- within
@@ -211,49 +208,29 @@ class ExplainCallback(TrainerCallback):
         found = kwargs.get("processing_class") or kwargs.get("tokenizer")
         return getattr(found, "tokenizer", found)  # a processor has one
 
-    def _begin(
-        self, args: Any, state: Any, model: nn.Module, probe: ProbeSet, kwargs: Mapping[str, Any],
-        problems: tuple[str, ...] = (),
-    ) -> None:  # fmt: skip
-        output, stop_output = output_of(model, self._options)
-        self._undo.append(stop_output)
-        options = replace(self._options, output=output)
-        if not self._methods_given and explains_tokens(probe):
-            options = replace(options, methods=TOKEN_METHODS)
+    def _new_session(self, args: Any, model: nn.Module, kwargs: Mapping[str, Any]) -> TrainerSession:
         watched = model if self._trainer is None else self._trainer.model_wrapped
         optimizers = [unwrapped(kwargs.get("optimizer"))]
-        start = Start(watched, optimizers, self._directory(args), "transformers", options)
-        observer = start.observer(probe)
-        self._undo.append(observer.close)
-        try:
-            recorder = start.recorder(observer, probe, problems)
-        except ValueError as error:
-            self._undo_all()
-            raise _WrongLayer(str(error)) from None
-        self._observer, self._recorder = observer, recorder
-        self._losses = LossTap(self._trainer, model, recorder.due_next, lambda: self._close(failed=True))
-        self._undo.append(self._losses.close)
-        self._step = state.global_step
-        recorder.start(self._step)
+        return TrainerSession(watched, optimizers, self._directory(args), "transformers", self._options)
 
-    def _wait(self, args: Any, state: Any, model: nn.Module, reason: str, kwargs: Mapping[str, Any]) -> None:
+    def _take(self, session: TrainerSession, model: nn.Module, probe: ProbeSet) -> None:
+        """Which output is explained, and how, depends on the model and on the probe."""
+        output, stop_output = output_of(model, self._options)
+        self._undo.append(stop_output)
+        settings = replace(self._options, output=output)
+        if not self._methods_given and explains_tokens(probe):
+            settings = replace(settings, methods=TOKEN_METHODS)
+        session.settings = settings
+
+    def _of_batch(
+        self, session: TrainerSession, batch: Mapping[str, Any], kwargs: Mapping[str, Any]
+    ) -> ProbeSet:
         """There was no probe to be had: the first training batch is one."""
-        problem = f"{reason}; the first training batch is the probe instead"
-        LOGGER.warning("probe: %s", problem)
-
-        def first_batch(module: nn.Module, arguments: Any, batch: Mapping[str, Any]) -> None:
-            if not module.training:
-                return
-            self._undo_all()
-            try:
-                inputs, labels = split_batch(batch, model)
-                probe = make_probe(inputs, labels, model, self._options, self._tokenizer(kwargs), given=False)
-                self._begin(args, state, model, probe, kwargs, (problem,))
-            except Exception as error:  # noqa: BLE001 — the second and last attempt
-                self._undo_all()
-                LOGGER.warning("nothing is logged, training goes on: %s", why(error))
-
-        self._undo.append(model.register_forward_pre_hook(first_batch, with_kwargs=True).remove)
+        model = kwargs["model"]
+        inputs, labels = split_batch(batch, model)
+        probe = make_probe(inputs, labels, model, self._options, self._tokenizer(kwargs), given=False)
+        self._take(session, model, probe)
+        return probe
 
     def _directory(self, args: Any) -> str | os.PathLike[str]:
         """Beside the scalars of the trainer's own TensorBoard callback, which began before this one."""
@@ -268,25 +245,27 @@ class ExplainCallback(TrainerCallback):
         given = os.environ.get("TENSORBOARD_LOGGING_DIR") or getattr(args, "logging_dir", None)
         return os.path.expanduser(given) if given else args.output_dir
 
-    def _undo_all(self) -> None:
-        while self._undo:
-            self._undo.pop()()
-
     def _close(self, failed: bool) -> None:
-        recorder, step = self._recorder, self._step
-        self._recorder = None
+        session, undo = self._session, self._undo
+        self._forget()
         try:
-            if recorder is not None:
-                recorder.finish(step, failed)
-                if not failed:
-                    recorder.tell()
+            if session is not None:
+                session.close(failed)
         finally:
-            self._undo_all()
-            self._forget()
+            while undo:
+                undo.pop()()
 
 
-class _WrongLayer(ValueError):
-    """`target_layers` names no layer: the one error that is raised."""
+class TrainerSession(TorchSession):
+    """A session whose loss is that of a `StepLoss`."""
+
+    def plain(self, loss: StepLoss) -> Any:
+        """See `Session.plain`."""
+        return loss.value
+
+    def graph(self, loss: StepLoss) -> Any:
+        """See `Session.graph`."""
+        return loss.graph
 
 
 def unwrapped(optimizer: Any) -> Any:

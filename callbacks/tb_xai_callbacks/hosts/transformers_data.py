@@ -16,9 +16,10 @@ from torch.utils.data import IterableDataset
 
 from tb_xai_callbacks.hosts.torch_session import numpy_of
 from tb_xai_callbacks.measure.axes import input_kind
-from tb_xai_callbacks.options import Options
 from tb_xai_callbacks.probe.choice import probe_from
-from tb_xai_callbacks.probe.samples import ProbeSet, arrays_of
+from tb_xai_callbacks.probe.samples import ProbeSet
+from tb_xai_callbacks.probe.trees import arrays_of
+from tb_xai_callbacks.settings import Settings
 
 #: A probe is chosen from this many times as many samples, so that its classes can be balanced …
 CHOICE = 8
@@ -103,7 +104,7 @@ def _is_samples(value: Any) -> bool:
 
 
 def make_probe(
-    inputs: Any, labels: Any, model: nn.Module, options: Options, tokenizer: Any, given: bool
+    inputs: Any, labels: Any, model: nn.Module, options: Settings, tokenizer: Any, given: bool
 ) -> ProbeSet:
     """A probe with the class names of the model's configuration and the strings of its tokens."""
     probe = probe_from(inputs, labels, options, class_names=class_names(model, tokenizer), given=given)
@@ -186,7 +187,7 @@ class NextToken:
         self._mask = None
 
 
-def output_of(model: nn.Module, options: Options) -> tuple[Any, Callable[[], None]]:
+def output_of(model: nn.Module, options: Settings) -> tuple[Any, Callable[[], None]]:
     """(what selects the output to explain, what ends its watching): the user's, or the next token's."""
     if options.output is None and predicts_tokens(model):
         selector = NextToken(model)

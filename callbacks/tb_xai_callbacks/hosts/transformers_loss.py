@@ -4,12 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from tb_xai_callbacks.hosts.torch_session import plain_loss
+
+
+class StepLoss(NamedTuple):
+    """The loss of an optimiser step, detached, and that of its last batch with its graph; None where not."""
+
+    value: Any
+    graph: Any
 
 
 class LossTap:
@@ -43,15 +50,15 @@ class LossTap:
             self._shadow("compute_loss", self._computed)
             self._shadow("training_step", self._stepped)
 
-    def take(self) -> tuple[Any, Any]:
-        """(the step's loss, detached, or None; the last batch's with its graph, or None); starts anew."""
+    def take(self) -> StepLoss:
+        """The loss of the step that just ended; starts anew."""
         losses, graph = self._losses, self._graph
         self._losses, self._graph = [], None
         if not losses:
-            return None, graph
+            return StepLoss(None, graph)
         with torch.no_grad():
             total = sum(losses[1:], start=losses[0])
-            return (total if self._summed else total / len(losses)), graph
+            return StepLoss(total if self._summed else total / len(losses), graph)
 
     def close(self) -> None:
         """Stop listening; what the user's instance shadowed itself is put back."""

@@ -55,3 +55,18 @@ def pool_heat(heat: np.ndarray, most: int = 64) -> np.ndarray:
             shape[axis] = len(sizes)
             heat = np.add.reduceat(heat, starts, axis=axis) / sizes.reshape(shape)
     return heat
+
+
+def without_padding(attention: dict[str, np.ndarray], real: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Weights [n heads q k] by layer with NaN for queries that are padding; `real` is bool [n q] or None.
+
+    What padding attends to means nothing, and models differ in it. Layers with other queries stay.
+    """
+    if real is None or real.all():
+        return attention
+    return {
+        layer: np.where(real[:, None, :, None], weights, np.nan)
+        if weights.shape[::2] == real.shape
+        else weights
+        for layer, weights in attention.items()
+    }

@@ -11,8 +11,9 @@ import numpy as np
 
 from tb_xai_callbacks.measure.axes import axes_of, input_kind
 from tb_xai_callbacks.measure.regions import masks_of
-from tb_xai_callbacks.options import Options
-from tb_xai_callbacks.probe.samples import ProbeSet, arrays_of, choose_probe
+from tb_xai_callbacks.probe.samples import ProbeSet, choose_probe
+from tb_xai_callbacks.probe.trees import arrays_of
+from tb_xai_callbacks.settings import Settings
 
 NOT_GIVEN = "regions= are of the samples of probe=, which was not given, so they are not used"
 
@@ -20,7 +21,7 @@ NOT_GIVEN = "regions= are of the samples of probe=, which was not given, so they
 def probe_from(
     inputs: Any,
     labels: Any,
-    options: Options,
+    options: Settings,
     *,
     class_names: Sequence[str] | None = None,
     given: bool = True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from tb_xai_callbacks.measure.axes import channel_axis, input_kind
+from tb_xai_callbacks.probe.trees import arrays_of, map_arrays
 from tb_xai_plugin.format.records import Probe
 
 #: Inputs larger than this many floats are not stored as values.
@@ -23,32 +24,6 @@ CHECKUP_SAMPLES = 128
 FEW = 4
 #: … and so many of all classes.
 MOST_RARE = 64
-
-
-def map_arrays(inputs: Any, function: Callable[[np.ndarray], Any]) -> Any:
-    """Apply `function` to every array of an array, dict, tuple or list of arrays."""
-    if isinstance(inputs, dict):
-        return {key: map_arrays(value, function) for key, value in inputs.items()}
-    if isinstance(inputs, (tuple, list)):
-        return type(inputs)(map_arrays(value, function) for value in inputs)
-    return function(inputs)
-
-
-def with_first(inputs: Any, first: Any) -> Any:
-    """The same structure with its first array (or tensor) exchanged."""
-    if isinstance(inputs, dict):
-        key = next(iter(inputs))
-        return {**inputs, key: with_first(inputs[key], first)}
-    if isinstance(inputs, (tuple, list)):
-        return type(inputs)([with_first(inputs[0], first), *inputs[1:]])
-    return first
-
-
-def arrays_of(inputs: Any) -> list[np.ndarray]:
-    """All arrays of an array, dict, tuple or list of arrays."""
-    found: list[np.ndarray] = []
-    map_arrays(inputs, found.append)
-    return found
 
 
 @dataclass(frozen=True)

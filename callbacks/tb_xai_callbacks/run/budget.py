@@ -7,7 +7,7 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from tb_xai_callbacks.run import schedule
 from tb_xai_callbacks.run.status import Status
@@ -22,6 +22,8 @@ PLANNED = 1 / 3
 MOST_WITHOUT_BASELINE = 20
 #: Steps that come at once (Keras' `steps_per_execution`) are looked through up to this many.
 MOST_PASSED = 10_000
+#: What the two schedules are called among the costs.
+LOG, EXPLAIN = "statistics", "explanations"
 
 
 class Purse:
@@ -120,6 +122,14 @@ class Budget:
             self.purse.spend(seconds)
             self._status.cost(name, seconds)
 
+    def timed_snapshot(self) -> AbstractContextManager[None]:
+        """Account for one pass over the probe and what is made of it."""
+        return self.timed(EXPLAIN)
+
+    def timed_statistics(self) -> AbstractContextManager[None]:
+        """Account for what is read of a training step."""
+        return self.timed(LOG)
+
     # ---- what is due
 
     def affords(self, name: str, guess: float = 0.0) -> bool:
@@ -135,11 +145,11 @@ class Budget:
     def log_due(self, step: int) -> bool:
         """Whether to observe the training step that follows `step` done ones."""
         needs_baseline = self.purse.max_overhead is not None and self._since_bare >= MOST_WITHOUT_BASELINE
-        return not needs_baseline and self._due("statistics", self.log, step)
+        return not needs_baseline and self._due(LOG, self.log, step)
 
     def explain_due(self, step: int) -> bool:
         """Whether to explain the probe after `step` steps."""
-        return self._due("explanations", self.explain, step)
+        return self._due(EXPLAIN, self.explain, step)
 
     def _due(self, name: str, due: schedule.Schedule, step: int) -> bool:
         """The same answer for everyone who asks at one step."""

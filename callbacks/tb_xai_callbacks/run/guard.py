@@ -27,12 +27,12 @@ class Guard:
         self.strict = strict
 
     @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        """Run a signal's code: an Exception switches it off. KeyboardInterrupt passes."""
+    def __call__(self, *names: str) -> Iterator[None]:
+        """Run a signal's code: an Exception switches off what is named. KeyboardInterrupt passes."""
         try:
             yield
         except Exception as error:
             if self.strict:
                 raise
-            LOGGER.debug("%s failed", name, exc_info=True)
-            self.status.failed(name, sentence(error))
+            LOGGER.debug("%s failed", names, exc_info=True)
+            self.status.failed(names, sentence(error))

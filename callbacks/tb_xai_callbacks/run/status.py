@@ -59,11 +59,14 @@ class Status:
             self.changed = True
             return True
 
-    def failed(self, name: str, reason: str) -> None:
-        """A signal failed: off, with one warning on the console and one notice in the tab."""
-        if self.off(name, reason, "see the training log; everything else goes on"):
-            LOGGER.warning("%s switched off, training goes on: %s", name, reason)
-            self.notice("error", name, f"switched off: {reason}", told=True)
+    def failed(self, names: Sequence[str], reason: str) -> None:
+        """What failed at once is off, with one warning on the console and one notice in the tab."""
+        new = [
+            name for name in names if self.off(name, reason, "see the training log; everything else goes on")
+        ]
+        if new:
+            LOGGER.warning("%s switched off, training goes on: %s", ", ".join(new), reason)
+            self.notice("error", ", ".join(new), f"switched off: {reason}", told=True)
 
     def method_off(self, method: str, reason: str) -> None:
         """Tell that one attribution method is not captured, and why."""

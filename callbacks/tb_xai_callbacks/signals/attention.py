@@ -3,34 +3,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from tb_xai_callbacks.measure.attention import head_entropy, pool_attention
-from tb_xai_plugin.format.records import Attention, HeadStats
+from tb_xai_callbacks.backends.contract import Capture, CaptureRequest, Layout
+from tb_xai_callbacks.measure.attention import head_entropy, pool_attention, without_padding
+from tb_xai_callbacks.probe.samples import ProbeSet
+from tb_xai_callbacks.signals.signal import NO_PROBE, Absence, Signal
+from tb_xai_plugin.format.records import Attention as Maps
+from tb_xai_plugin.format.records import HeadStats, Record
 
 #: Beyond this for the maps of one snapshot, all layers together, fewer samples are kept: at least one each.
 MOST_BYTES = 1 << 20
 
 
-def without_padding(attention: dict[str, np.ndarray], real: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Weights [n heads q k] by layer with NaN for queries that are padding; `real` is bool [n q] or None.
+class Attention(Signal):
+    """Maps of every attention layer on the probe."""
 
-    What padding attends to means nothing, and models differ in it. Layers with other queries stay.
-    """
-    if real is None or real.all():
-        return attention
-    return {
-        layer: np.where(real[:, None, :, None], weights, np.nan)
-        if weights.shape[::2] == real.shape
-        else weights
-        for layer, weights in attention.items()
-    }
+    name = "attention"
+
+    def absent(self, layout: Layout, probe: ProbeSet | None) -> Absence | None:
+        """See `Signal.absent`."""
+        if probe is None:
+            return NO_PROBE
+        if not layout.attention_layers:
+            return Absence(layout.no_attention_reason or "the model has no attention layer")
+        return None
+
+    def request(self) -> CaptureRequest:
+        """See `Signal.request`."""
+        return CaptureRequest(attention=True)
+
+    def observe(self, step: int, capture: Capture | None) -> Iterable[Record]:
+        """See `Signal.observe`."""
+        probe = self.run.probe
+        if capture is None or probe is None or not capture.attention:
+            return ()
+        return records_of(without_padding(capture.attention, probe.real), probe.hash)
 
 
-def observe(attention: dict[str, np.ndarray], probe: str) -> Iterator[Attention | HeadStats]:
-    """An Attention per layer, pooled to 64×64 and cut to its share of `MOST_BYTES`; one HeadStats of all."""
+def records_of(attention: dict[str, np.ndarray], probe: str) -> Iterator[Maps | HeadStats]:
+    """Weights [n heads q k] by layer → a record per layer, pooled to 64×64 and cut to its share of
+    `MOST_BYTES`; one HeadStats of all. `probe` is its hash."""
     heads = {}
     for layer, weights in attention.items():
         entropy = head_entropy(weights)
@@ -38,7 +53,7 @@ def observe(attention: dict[str, np.ndarray], probe: str) -> Iterator[Attention 
         pooled = pool_attention(np.nan_to_num(weights))
         samples = max(MOST_BYTES // len(attention) // max(pooled[0].size * 2, 1), 1)
         heads[layer] = (keys, entropy)
-        yield Attention(
+        yield Maps(
             layer=layer,
             weights=pooled[:samples].astype(np.float32),
             queries=queries,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tb_xai_callbacks.backends.contract import Layout, TargetLayer
-from tb_xai_callbacks.options import nearest
+from tb_xai_callbacks.console import nearest
 
 
 def resolve_targets(wanted: str | Sequence[str], layout: Layout) -> tuple[tuple[TargetLayer, ...], str]:

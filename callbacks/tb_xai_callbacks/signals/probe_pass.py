@@ -1,62 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Passes over the probe: one for everything, so that signals share it; apart when that one fails."""
+"""One pass over the probe for all signals that are due; a pass each when that one fails."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-import numpy as np
+from tb_xai_callbacks.backends.contract import Capture, CaptureRequest
+from tb_xai_callbacks.console import LOGGER
+from tb_xai_callbacks.run.run import Run
+from tb_xai_callbacks.signals.signal import Signal
 
-from tb_xai_callbacks.backends.contract import Capture, CaptureRequest, Observer
-from tb_xai_callbacks.console import LOGGER, sentence
-from tb_xai_callbacks.measure.scores import Selection
-from tb_xai_callbacks.run.guard import Guard
+#: A signal and what its pass brought; None where it needed none.
+Brought = tuple[Signal, Capture | None]
 
 
-class ProbePasses:
-    """Runs the probe.
+def merged(requests: Sequence[CaptureRequest]) -> CaptureRequest:
+    """One request that brings what all of them ask for."""
+    return CaptureRequest(
+        layers=tuple(dict.fromkeys(layer for request in requests for layer in request.layers)),
+        choose=next((request.choose for request in requests if request.choose is not None), None),
+        attention=any(request.attention for request in requests),
+        statistics=frozenset().union(*(request.statistics for request in requests)),
+    )
 
-    Args:
-        observer: the model.
-        guard: switches off what fails.
-        choose: from outputs [n, …] to what is explained.
-        layers: the layers that are explained.
-    """
 
-    def __init__(
-        self,
-        observer: Observer,
-        guard: Guard,
-        choose: Callable[[np.ndarray], Selection],
-        layers: Sequence[str],
-    ) -> None:
-        self.observer = observer
-        self.guard = guard
-        self.choose = choose
-        self.layers = tuple(layers)
-
-    def run(self, explain: bool, attend: bool, statistics: bool) -> Iterator[Capture]:
-        """One pass for everything; if it fails, one pass each, so that one cannot take the other down."""
-        if not (explain or attend or statistics):
-            return
+def probe_passes(run: Run, signals: Sequence[Signal]) -> Iterator[Brought]:
+    """Each signal with what was captured for it; one that cannot be is off afterwards, and it alone."""
+    asking: list[tuple[Signal, CaptureRequest]] = []
+    for signal in signals:
+        request = None
+        with run.guard(signal.name):
+            request = signal.request()
+        if request is not None:
+            asking.append((signal, request))
+        elif not run.status.is_off(signal.name):
+            yield signal, None
+    if len(asking) > 1:
         try:
-            yield self.observer.capture(self._request(explain, attend, statistics))
-            return
-        except Exception as error:
-            if self.guard.strict:
+            capture = run.model.capture(merged([request for _, request in asking]))
+        except Exception:
+            if run.guard.strict:
                 raise
-            LOGGER.debug("capture failed", exc_info=True)
-            if explain != attend:
-                self.guard.switch_off("explanations" if explain else "attention", sentence(error))
-                return
-        for name, request in (
-            ("explanations", self._request(True, False, False)),
-            ("attention", self._request(False, True, False)),
-        ):
-            with self.guard(name):
-                yield self.observer.capture(request)
-
-    def _request(self, explain: bool, attend: bool, statistics: bool) -> CaptureRequest:
-        if not explain:
-            return CaptureRequest(attention=attend, statistics=statistics)
-        return CaptureRequest(self.layers, self.choose, attention=attend, statistics=statistics)
+            LOGGER.debug("the shared pass failed; one each", exc_info=True)
+        else:
+            yield from ((signal, capture) for signal, _ in asking)
+            return
+    for signal, request in asking:
+        alone: Capture | None = None
+        with run.guard(signal.name):
+            alone = run.model.capture(request)
+        if alone is not None:
+            yield signal, alone

@@ -4,22 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from tb_xai_callbacks.backends.contract import Capture, CaptureRequest, Layout
+from tb_xai_callbacks.backends.contract import Absence, Capture, CaptureRequest, Layout, Reduction
 from tb_xai_callbacks.probe.samples import ProbeSet
 from tb_xai_callbacks.run.run import Run
 from tb_xai_plugin.format.columns import NumbersKind
-from tb_xai_plugin.format.records import Record
+from tb_xai_plugin.format.records import Descriptions, KindDescription, Record, RunStatus
 
-
-@dataclass(frozen=True)
-class Absence:
-    """Why a signal cannot be, and what to do about it."""
-
-    reason: str
-    remedy: str = ""
+NO_PROBE = Absence("there is no probe", "give probe=(inputs, labels)")
 
 
 class Signal:
@@ -70,6 +63,25 @@ class Signal:
     def finish(self, step: int) -> None:
         """Training is over."""
 
+    def tell(self) -> None:
+        """Call the user's own functions, if there is something to tell them. Not guarded: raising is how they
+        end training."""
+
+    # ---- what the log says of it
+
+    def describe(self) -> Descriptions:
+        """What its records are called and mean, for the tab: the user's own kind, if it has one."""
+        kind = self.kind
+        if kind is None:
+            return Descriptions()
+        return Descriptions(
+            kinds=(KindDescription(kind.name, kind.title, kind.meaning, kind.unit, kind.scale),)
+        )
+
+    def complete(self, status: RunStatus) -> RunStatus:
+        """The run's status with what only this signal knows."""
+        return status
+
     # ---- passes over the probe
 
     def due(self, step: int) -> bool:
@@ -79,6 +91,10 @@ class Signal:
     def request(self) -> CaptureRequest | None:
         """What a pass has to bring; None if none is needed to observe."""
         return None
+
+    def reduced(self, reduction: Reduction) -> Iterable[Record]:
+        """The records of one of its `reductions`; on the sink's thread."""
+        return ()
 
     def observe(self, step: int, capture: Capture | None) -> Iterable[Record]:
         """The records of one pass (None: it needed none), as soon as it was made.

@@ -19,7 +19,7 @@ from tb_xai_callbacks.backends.keras.guided import ReluCalls
 from tb_xai_callbacks.backends.keras.shap import kernel_shap
 from tb_xai_callbacks.backends.keras.taps import NamedLayer
 from tb_xai_callbacks.measure.scores import Scoring, Selection, wrong_scores
-from tb_xai_callbacks.probe.samples import arrays_of
+from tb_xai_callbacks.probe.trees import arrays_of
 
 #: So that the same network is shuffled alike at every step.
 SHUFFLE_SEED = 0

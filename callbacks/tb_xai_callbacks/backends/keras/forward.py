@@ -24,7 +24,7 @@ from tb_xai_callbacks.backends.keras.taps import (
     tapped_call,
 )
 from tb_xai_callbacks.console import sentence
-from tb_xai_callbacks.probe.samples import map_arrays, with_first
+from tb_xai_callbacks.probe.trees import map_arrays, with_first
 
 
 @dataclass

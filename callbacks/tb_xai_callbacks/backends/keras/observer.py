@@ -7,7 +7,7 @@ looks into training, except on the torch backend, where the last step's weight g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -16,10 +16,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from tb_xai_callbacks.backends.contract import Capture, CaptureRequest, Layout, Pending, Reduction
+from tb_xai_callbacks.backends.contract import Absence, Capture, CaptureRequest, Layout, Pending, Reductions
 from tb_xai_callbacks.backends.keras import reduce as statistics
 from tb_xai_callbacks.backends.keras.axes import Axes, four_axes
-from tb_xai_callbacks.backends.keras.engines.engine import Pull, engine_for, to_numpy
+from tb_xai_callbacks.backends.keras.engines.choose import engine_for
+from tb_xai_callbacks.backends.keras.engines.engine import Pull, to_numpy
 from tb_xai_callbacks.backends.keras.explainer import KerasExplainer, scoring_of, shuffled_weights
 from tb_xai_callbacks.backends.keras.facts import loss_facts, optimizer_facts
 from tb_xai_callbacks.backends.keras.forward import ProbePass, ProbeRunner
@@ -28,24 +29,25 @@ from tb_xai_callbacks.backends.keras.layout import ModelMap, read_calls, without
 from tb_xai_callbacks.backends.keras.taps import named_layers
 from tb_xai_callbacks.measure.outcome import LossFacts
 from tb_xai_callbacks.measure.scores import Scoring, Selection
-from tb_xai_callbacks.options import SIGNALS
-from tb_xai_callbacks.probe.samples import ProbeSet, arrays_of
+from tb_xai_callbacks.probe.samples import ProbeSet
+from tb_xai_callbacks.probe.trees import arrays_of
 from tb_xai_plugin.format.records import PROBE, TRAINING_BATCH
 
 NO_PROBE = (
     "there is no probe, so only weights are logged: give ExplainCallback(validation_data=(x_val, y_val))"
 )
 
+REMEDY = "give validation_data=(x_val, y_val) and compile the model with its loss"
+
 
 class KerasObserver:
-    """A Keras model on TensorFlow, torch or JAX; fulfils `backends.Observer`.
+    """A Keras model on TensorFlow, torch or JAX; fulfils `contract.Observer`.
 
     Args:
         model: built; compiled if gradients are wanted.
         probe: the fixed samples, None: only weights are observed.
         truth: what the compiled loss compares with, [n, …] as the user gives it; None: no gradients.
         output: selects the tensor to explain from what the model returns: a key, an index, a function.
-        signals: what the user asked for; the rest is not computed.
         no_probe: why there is no probe, and what to do.
 
     Raises:
@@ -59,9 +61,7 @@ class KerasObserver:
         model: Any,
         probe: ProbeSet | None,
         truth: Any = None,
-        *,
         output: Any = None,
-        signals: Sequence[str] = SIGNALS,
         no_probe: str = NO_PROBE,
     ) -> None:
         self.engine = engine_for(keras.backend.backend())
@@ -70,16 +70,32 @@ class KerasObserver:
         self._model = model
         self._probe = probe
         self._runner = ProbeRunner(self.engine, model, probe.inputs if probe else (), truth, output)
-        self._signals = frozenset(signals)
+        self.keeping: frozenset[str] = frozenset()
+        self.num_outputs = 0
+        self._wanted: frozenset[str] = frozenset()
         self._no_probe = no_probe
         self._before: list[np.ndarray | None] | None = None
         self._loss_scale = 1.0
         self._ratios: tuple[int, np.ndarray] | None = None
 
     @property
-    def gradient_reason(self) -> str:
+    def _gradient_reason(self) -> str:
         """Why there are no gradients of the loss; "" where there are."""
         return self._runner.loss_reason if self._probe is not None else self._no_probe
+
+    @property
+    def missing(self) -> Mapping[str, Absence]:
+        """See `Facts.missing`."""
+        found: dict[str, Absence] = {}
+        if self._probe is None:
+            absence = Absence(self._no_probe, REMEDY)
+            found = {"activations": Absence(self._no_probe, REMEDY, "warning")}
+            found |= dict.fromkeys(("explanations", "attention"), absence)
+        if self._gradient_reason:
+            name = "gradients/layers" if self.engine.has_training_gradients else "gradients"
+            level = "info" if self._probe is None else "warning"
+            found[name] = Absence(self._gradient_reason, REMEDY, level)
+        return found
 
     def layout(self) -> Layout:
         """Dry-run the probe once and say what there is."""
@@ -103,8 +119,9 @@ class KerasObserver:
             raise ValueError(self._no_probe)
         observed = [row.name for row in self._known.rows] if request.statistics else []
         wanted = [*request.layers, *observed]
-        loss = request.statistics and "gradients" in self._signals and not self.gradient_reason
-        variables = self._trainable() if loss and not self.engine.has_training_gradients else []
+        loss = bool(request.statistics & {"gradient", "weight_gradient"}) and not self._gradient_reason
+        at_weights = loss and "weight_gradient" in request.statistics
+        variables = self._trainable() if at_weights and not self.engine.has_training_gradients else []
         with self._runner.quietly():
             passed, pull = self.engine.differentiate(
                 lambda watch: self._runner.forward(watch, wanted, loss, request.attention),
@@ -115,7 +132,7 @@ class KerasObserver:
             if request.choose is not None:
                 choice = request.choose(outputs)
                 gradients = self._explained(passed, pull, choice, request.layers) if request.layers else {}
-            reductions = self._reductions(passed, pull, variables) if request.statistics else None
+            reductions = self._reductions(passed, pull, variables, request.statistics)
         return Capture(
             outputs=outputs,
             choice=choice,
@@ -131,13 +148,21 @@ class KerasObserver:
             found = self._runner.outputs(inputs)
         return np.zeros((len(arrays_of(inputs)[0]), 0)) if found is None else to_numpy(found)
 
+    def weights(self) -> Iterator[tuple[str, np.ndarray]]:
+        """See `Model.weights`."""
+        self.engine.settle(self._model)
+        for parameter, variable in zip(
+            self._known.layout.table.parameters, self._known.variables, strict=True
+        ):
+            yield parameter.name, to_numpy(variable)
+
     def scoring(self, function: Callable[[Any], Any]) -> Scoring:
-        """See `Observer.scoring`."""
+        """See `Model.scoring`."""
         return scoring_of(self.engine, self._axes, function)
 
     @contextmanager
     def explaining(self, guided: bool = False, randomised: bool = False) -> Iterator[KerasExplainer]:
-        """See `Observer.explaining`."""
+        """See `Model.explaining`."""
         if self._probe is None:
             raise ValueError(self._no_probe)
         shuffle = shuffled_weights(self._known.variables) if randomised else nullcontext()
@@ -162,21 +187,26 @@ class KerasObserver:
         array = np.array(values, dtype=np.float32)
         return lambda: array
 
-    def parameters(self) -> Pending:
-        """Statistics of the weights now, with the last known update ratio if no step came after it."""
+    def note_loss(self, loss: Any) -> None:
+        """Nothing: Keras hands over no graph, and the compiled loss is known."""
+
+    def parameters(self, wanted: frozenset[str]) -> Reductions:
+        """See `Training.parameters`, with the last known update ratio if no step came after it."""
+        if "weight" not in wanted:
+            return {}
         self.engine.settle(self._model)
         weights = [to_numpy(variable) for variable in self._known.variables]
         ratios = np.full(len(weights), np.nan, dtype=np.float32)
         if self._ratios is not None and self._ratios[0] == self._iterations():
             ratios = self._ratios[1]
-        return lambda: [statistics.reduce_weights(weights, ratios)]
+        return {"weight": self._weights_reduced(weights, ratios)}
 
-    def arm(self) -> None:
+    def arm(self, wanted: frozenset[str]) -> None:
         """Keep the weights before the next step, for its update ratio."""
         self.engine.settle(self._model)
         pairs = zip(self._known.layout.table.parameters, self._known.variables, strict=True)
-        wanted = "weights" in self._signals
-        self._before = [to_numpy(v) if wanted and p.in_optimizer else None for p, v in pairs]
+        self._before = [to_numpy(v) if "weight" in wanted and p.in_optimizer else None for p, v in pairs]
+        self._wanted = wanted
         # The scale may change with the step, and the gradients that it leaves carry the old one.
         self._loss_scale = self._runner.loss_scale()
 
@@ -184,24 +214,26 @@ class KerasObserver:
         """Forget the weights."""
         self._before = None
 
-    def collect(self) -> Pending | None:
-        """One probe pass: activations, gradients of the compiled loss; and the weights with their update."""
+    def collect(self) -> Reductions:
+        """The weights with their update, and what the step left of their gradients. Layers: see `capture`."""
         if self._before is None:
-            return None
+            return {}
         before, self._before = self._before, None
         self.engine.settle(self._model)
-        found: list[Pending | None] = []
-        if "weights" in self._signals:
-            found.append(self._updated_weights(before))
-        if "gradients" in self._signals:
-            found.append(self._training_gradients())
-        if self._probe is not None and self._signals & {"activations", "gradients"}:
-            found.append(self.capture(CaptureRequest(statistics=True)).statistics)
-        return lambda: [reduction for pending in found if pending is not None for reduction in pending()]
+        found: dict[str, Pending] = {}
+        if "weight" in self._wanted:
+            found["weight"] = self._updated_weights(before)
+        if "weight_gradient" in self._wanted and (left := self._training_gradients()) is not None:
+            found["weight_gradient"] = left
+        return found
 
-    def last_batch(self) -> Pending | None:
-        """None: training batches cannot be seen."""
-        return None
+    def last_batch(self, wanted: frozenset[str]) -> Reductions:
+        """Nothing: training batches cannot be seen."""
+        return {}
+
+    def close(self) -> None:
+        """Nothing of ours stays at the model."""
+        self.disarm()
 
     # ---- from tensors to arrays
 
@@ -230,22 +262,35 @@ class KerasObserver:
             maps[name] = self._axes.as_map(name, tensor)
         return maps
 
-    def _reductions(self, passed: ProbePass, pull: Pull, variables: Sequence[tuple[int, Any]]) -> Pending:
+    def _reductions(
+        self, passed: ProbePass, pull: Pull, variables: Sequence[tuple[int, Any]], wanted: frozenset[str]
+    ) -> Reductions:
         """Everything is copied now, because training goes on; it is reduced on the sink's thread."""
+        if not wanted:
+            return {}
         rows, size = self._known.rows, self._size()
         names = [row.name for row in rows if row.name in passed.tensors]
-        arrays = {name: to_numpy(passed.tensors[name]) for name in names}
+        found: dict[str, Pending] = {}
+        if "activation" in wanted:
+            arrays = {name: to_numpy(passed.tensors[name]) for name in names}
+            found["activation"] = self._layers_reduced("activation", arrays)
         gradients, weight_gradients = self._loss_gradients(passed, pull, names, variables)
+        if gradients and "gradient" in wanted:
+            found["gradient"] = self._layers_reduced("gradient", gradients)
+        if weight_gradients:
+            keep = "weight_gradient" in self.keeping
+            found["weight_gradient"] = lambda: [
+                statistics.reduce_weight_gradients(weight_gradients, PROBE, size, keep)
+            ]
+        return found
 
-        def reduce() -> list[Reduction]:
-            made = [statistics.reduce_layers("activation", rows, arrays, size)]
-            if gradients:
-                made.append(statistics.reduce_layers("gradient", rows, gradients, size))
-            if weight_gradients:
-                made.append(statistics.reduce_weight_gradients(weight_gradients, PROBE, size))
-            return made
+    def _layers_reduced(self, signal: str, arrays: Mapping[str, np.ndarray]) -> Pending:
+        rows, size, keep = self._known.rows, self._size(), signal in self.keeping
+        return lambda: [statistics.reduce_layers(signal, rows, arrays, size, keep)]
 
-        return reduce
+    def _weights_reduced(self, weights: Sequence[np.ndarray], ratios: np.ndarray) -> Pending:
+        keep = "weight" in self.keeping
+        return lambda: [statistics.reduce_weights(weights, ratios, keep)]
 
     def _loss_gradients(
         self, passed: ProbePass, pull: Pull, names: Sequence[str], variables: Sequence[tuple[int, Any]]
@@ -269,7 +314,7 @@ class KerasObserver:
         weights = [to_numpy(variable) for variable in self._known.variables]
         ratios = statistics.update_ratios(before, weights)
         self._ratios = (self._iterations(), ratios)
-        return lambda: [statistics.reduce_weights(weights, ratios)]
+        return self._weights_reduced(weights, ratios)
 
     def _training_gradients(self) -> Pending | None:
         """What the last training step left at the weights; None where it leaves nothing."""
@@ -278,7 +323,8 @@ class KerasObserver:
             return None
         arrays = [_unscaled(gradient, self._loss_scale) for gradient in left]
         # The size of a training batch is not told to callbacks: 0 is "not known".
-        return lambda: [statistics.reduce_weight_gradients(arrays, TRAINING_BATCH, 0)]
+        keep = "weight_gradient" in self.keeping
+        return lambda: [statistics.reduce_weight_gradients(arrays, TRAINING_BATCH, 0, keep)]
 
     # ---- small facts
 

@@ -17,20 +17,14 @@ from tb_xai_callbacks.measure.statistics import (
     stack_counts,
     stack_rows,
 )
-from tb_xai_plugin.format.records import (
-    GRADIENT_COLUMNS,
-    LAYER_COLUMNS,
-    PROBE,
-    TRAINING_BATCH,
-    WEIGHT_COLUMNS,
-    WEIGHT_GRADIENT_COLUMNS,
-)
+from tb_xai_plugin.format.columns import columns_of
+from tb_xai_plugin.format.records import PROBE, TRAINING_BATCH
 
 
 def reduce_layers(
-    signal: str, rows: Sequence[Row], arrays: Mapping[str, np.ndarray], num_samples: int
+    signal: str, rows: Sequence[Row], arrays: Mapping[str, np.ndarray], num_samples: int, keep: bool
 ) -> Reduction:
-    """Arrays [n, …] by layer -> activation or gradient statistics on the probe."""
+    """Arrays [n, …] by layer -> activation or gradient statistics on the probe; `keep` the arrays too."""
     values: list[np.ndarray | None] = []
     counts: list[np.ndarray | None] = []
     live: list[np.ndarray] = []
@@ -45,18 +39,20 @@ def reduce_layers(
         values.append(layer_row(array, alive, row.axis))
         counts.append(histogram(array))
         live.append(alive)
-    columns = LAYER_COLUMNS if signal == "activation" else GRADIENT_COLUMNS
+    # `layer_row` has the columns of activations
+    places = [columns_of("activation").index(name) for name in columns_of(signal)]
     return Reduction(
         signal=signal,
         source=PROBE,
         num_samples=num_samples,
-        values=stack_rows(values, len(LAYER_COLUMNS))[:, : len(columns)],
+        values=stack_rows(values, len(columns_of("activation")))[:, places],
         counts=stack_counts(counts),
         live=np.concatenate(live) if signal == "activation" and live else None,
+        arrays=tuple(arrays.get(row.name) for row in rows) if keep else None,
     )
 
 
-def reduce_weights(weights: Sequence[np.ndarray], ratios: np.ndarray) -> Reduction:
+def reduce_weights(weights: Sequence[np.ndarray], ratios: np.ndarray, keep: bool) -> Reduction:
     """Weights and ‖Δw‖/‖w‖ [rows] (NaN where unknown) -> weight statistics."""
     values = [
         np.append(moments(w), ratio).astype(np.float32) for w, ratio in zip(weights, ratios, strict=True)
@@ -65,13 +61,14 @@ def reduce_weights(weights: Sequence[np.ndarray], ratios: np.ndarray) -> Reducti
         signal="weight",
         source=TRAINING_BATCH,
         num_samples=0,
-        values=stack_rows(values, len(WEIGHT_COLUMNS)),
+        values=stack_rows(values, len(columns_of("weight"))),
         counts=stack_counts([histogram(w) for w in weights]),
+        arrays=tuple(weights) if keep else None,
     )
 
 
 def reduce_weight_gradients(
-    gradients: Sequence[np.ndarray | None], source: str, num_samples: int
+    gradients: Sequence[np.ndarray | None], source: str, num_samples: int, keep: bool
 ) -> Reduction:
     """Gradients of the weights, None where there is none -> statistics."""
     values = [None if g is None else moments(g) for g in gradients]
@@ -79,8 +76,9 @@ def reduce_weight_gradients(
         signal="weight_gradient",
         source=source,
         num_samples=num_samples,
-        values=stack_rows(values, len(WEIGHT_GRADIENT_COLUMNS)),
+        values=stack_rows(values, len(columns_of("weight_gradient"))),
         counts=stack_counts([None if g is None else histogram(g) for g in gradients]),
+        arrays=tuple(gradients) if keep else None,
     )
 
 

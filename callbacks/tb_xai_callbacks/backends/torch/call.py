@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tb_xai_callbacks.backends.torch.layout import first_tensor
 from tb_xai_callbacks.measure.scores import Scoring, wrong_scores
-from tb_xai_callbacks.probe.samples import arrays_of, map_arrays
+from tb_xai_callbacks.probe.trees import arrays_of, map_arrays
 
 #: Selects the tensor to explain from what the model returns.
 Output = str | int | Callable[[Any], Any] | None

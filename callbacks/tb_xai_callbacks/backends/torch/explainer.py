@@ -21,7 +21,7 @@ from tb_xai_callbacks.backends.torch.graph import pull_back
 from tb_xai_callbacks.backends.torch.layout import first_tensor
 from tb_xai_callbacks.backends.torch.map_layers import takes_series
 from tb_xai_callbacks.measure.scores import Selection
-from tb_xai_callbacks.probe.samples import arrays_of, map_arrays, with_first
+from tb_xai_callbacks.probe.trees import arrays_of, map_arrays, with_first
 
 #: So that the same network is shuffled alike at every step.
 SHUFFLE_SEED = 0

@@ -17,8 +17,8 @@ from torch import Tensor
 from tb_xai_callbacks.measure.statistics import BINS
 from tb_xai_plugin.format.records import EXPONENTS, MIN_EXPONENT
 
-#: mean, std, min, max, norm of the finite values, and the number of the others.
-MOMENTS = 6
+#: Of the finite values, and the number of the others: the order of what is computed here.
+MOMENTS = ("mean", "std", "min", "max", "norm", "nonfinite_count")
 #: Sign and exponent are the top 9 bits of a float32; counts of +0.0 and -0.0 follow them.
 RAW_BINS, HALF = 512, 256
 #: The biased exponent of infinities and NaN.

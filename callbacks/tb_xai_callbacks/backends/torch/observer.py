@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tb_xai_callbacks.backends.contract import Capture, CaptureRequest, Layout, Pending, Reduction
+from tb_xai_callbacks.backends.contract import Absence, Capture, CaptureRequest, Layout, Reductions
 from tb_xai_callbacks.backends.torch.attention import attending
 from tb_xai_callbacks.backends.torch.call import (
     Output,
@@ -32,7 +32,7 @@ from tb_xai_callbacks.backends.torch.layout import DryRun, channels_last_names, 
 from tb_xai_callbacks.backends.torch.loss_graph import read_loss
 from tb_xai_callbacks.backends.torch.map_layers import make_layout, series_names, takes_series
 from tb_xai_callbacks.backends.torch.reduce import Buffer
-from tb_xai_callbacks.backends.torch.taps import ActivationTap, StepTap, reducing, watching_outputs
+from tb_xai_callbacks.backends.torch.taps import ActivationTap, StepTap, Watched, reducing, watching_outputs
 from tb_xai_callbacks.backends.torch.untouched import (
     every_layer_runs,
     forked_rng,
@@ -45,17 +45,18 @@ from tb_xai_callbacks.backends.torch.untouched import (
 )
 from tb_xai_callbacks.measure.outcome import LossFacts
 from tb_xai_callbacks.measure.scores import Scoring
-from tb_xai_callbacks.probe.samples import arrays_of
+from tb_xai_callbacks.probe.trees import arrays_of
 from tb_xai_plugin.format.records import PROBE, TRAINING_BATCH
 
-COMPILED = (
+COMPILED = Absence(
     "the model is compiled, so training cannot be observed: activations are taken on the probe, and there "
-    "are no gradients"
+    "are no gradients",
+    "train eagerly to see gradients",
 )
 
 
 class TorchObserver:
-    """Watches one module; fulfils `backends.Observer`.
+    """Watches one module; fulfils `contract.Observer`.
 
     Args:
         model: the user's model, possibly wrapped or compiled.
@@ -82,6 +83,7 @@ class TorchObserver:
         self.settings = dict(settings or {})
         self.versions: tuple[str, ...] = (f"torch {torch.__version__}",)
         self.observes_training = not is_compiled(model)
+        self.keeping: frozenset[str] = frozenset()
         self.num_outputs = 0
         self.loss_facts: LossFacts | None = None
         self._layout: Layout | None = None
@@ -90,6 +92,7 @@ class TorchObserver:
         self._channels_last: frozenset[str] = frozenset()
         self._series: frozenset[str] = frozenset()
         self._step: StepTap | None = None
+        self._wanted: frozenset[str] = frozenset()
         self._batch: tuple[Any, Any] | None = None
         self._modes: dict[nn.Module, bool] = {}
         self._batch_hook = (
@@ -121,7 +124,7 @@ class TorchObserver:
             self._batch = remembered
 
     def layout(self) -> Layout:
-        """See `Observer.layout`.
+        """See `Model.layout`.
 
         Raises:
             ValueError: if the model does not run on the probe; the message has the probe's shapes.
@@ -163,9 +166,9 @@ class TorchObserver:
         return replace(layout, auto=None, no_target_reason=reason) if reason else layout
 
     def capture(self, request: CaptureRequest) -> Capture:
-        """See `Observer.capture`."""
+        """See `Model.capture`."""
         taps: dict[str, Tensor] = {}
-        statistics = self._activation_tap(PROBE) if request.statistics else None
+        statistics = self._activation_tap(PROBE) if "activation" in request.statistics else None
         watching: AbstractContextManager[None] = (
             watching_outputs(self._rows, statistics) if statistics else nullcontext()
         )
@@ -187,7 +190,7 @@ class TorchObserver:
                 activations={name: self._as_map(name, tap) for name, tap in taps.items()},
                 gradients={name: self._as_map(name, gradient) for name, gradient in gradients.items()},
                 attention={name: to_numpy(weights) for name, weights in attention.items()},
-                statistics=statistics.pending() if statistics else None,
+                statistics={"activation": statistics.pending()} if statistics else {},
             )
 
     def _as_map(self, name: str, tensor: Tensor) -> np.ndarray:
@@ -206,17 +209,22 @@ class TorchObserver:
             yield
 
     def outputs(self, inputs: Any) -> np.ndarray:
-        """See `Observer.outputs`."""
+        """See `Model.outputs`."""
         with self._probing(inputs) as forward, torch.no_grad():
             return to_numpy(select_output(forward(), self.output))
 
+    def weights(self) -> Iterator[tuple[str, np.ndarray]]:
+        """See `Model.weights`."""
+        for name, parameter in self.model.named_parameters():
+            yield name, to_numpy(parameter).copy()
+
     def scoring(self, function: Callable[[Any], Any]) -> Scoring:
-        """See `Observer.scoring`."""
+        """See `Model.scoring`."""
         return scoring_of(function, model_place(self.model)[0])
 
     @contextmanager
     def explaining(self, guided: bool = False, randomised: bool = False) -> Iterator[TorchExplainer]:
-        """See `Observer.explaining`."""
+        """See `Model.explaining`."""
         place = model_place(self.model)
         remembered = self._batch
         try:
@@ -236,6 +244,11 @@ class TorchObserver:
 
     # ---- training
 
+    @property
+    def missing(self) -> Mapping[str, Absence]:
+        """See `Facts.missing`."""
+        return {} if self.observes_training else {"gradients": COMPILED}
+
     def note_loss(self, loss: Any) -> None:
         """Read what the loss is from its graph, once; a loss without one tells nothing."""
         step = self._step
@@ -245,67 +258,59 @@ class TorchObserver:
             self.loss_facts = read_loss(loss.grad_fn, step.output_node, step.output_shape)
 
     def optimizer_facts(self) -> tuple[str, dict[str, float]]:
-        """See `Observer.optimizer_facts`."""
+        """See `Facts.optimizer_facts`."""
         return optimizer_facts(self.optimizers)
 
     def numbers(self, values: Sequence[Any]) -> Callable[[], np.ndarray]:
-        """See `Observer.numbers`."""
+        """See `Facts.numbers`."""
         return stack_numbers(values)
 
     def _activation_tap(self, source: str) -> ActivationTap:
-        return ActivationTap(self._rows, self._axes, self.layout().table, source)
+        keep = "activation" in self.keeping
+        return ActivationTap(self._rows, self._axes, self.layout().table, source, keep)
 
-    def arm(self) -> None:
-        """See `Observer.arm`."""
+    def arm(self, wanted: frozenset[str]) -> None:
+        """See `Training.arm`."""
         self.disarm()
         if self.observes_training and self._layout is not None:
-            self._step = StepTap(
-                self.model,
-                self._activation_tap(TRAINING_BATCH),
-                self.optimizers,
-                lambda returned: select_output(returned, self.output),
+            watched = Watched(
+                self.model, self.optimizers, lambda returned: select_output(returned, self.output)
             )
+            self._step = StepTap(watched, self._activation_tap(TRAINING_BATCH), wanted, self.keeping)
             self._step.attach()
+        elif not self.observes_training:
+            self._wanted = wanted
 
     def disarm(self) -> None:
-        """See `Observer.disarm`."""
+        """See `Training.disarm`."""
+        self._wanted = frozenset()
         if self._step is not None:
             self._step.detach()
             self._step = None
 
-    def collect(self) -> Pending | None:
-        """See `Observer.collect`."""
-        if not self.observes_training:
-            return self._probe_statistics()
-        step = self._step
-        if step is None:
-            return None
+    def collect(self) -> Reductions:
+        """See `Training.collect`."""
+        step, wanted = self._step, self._wanted
         self.disarm()
-        return step.pending()
+        return step.pending() if step is not None else self.parameters(wanted)
 
-    def _probe_statistics(self) -> Pending:
-        activations = self.capture(CaptureRequest(statistics=True)).statistics
-        weights = self.parameters()
-
-        def resolve() -> list[Reduction]:
-            return [*(activations() if activations else ()), *weights()]
-
-        return resolve
-
-    def parameters(self) -> Pending:
-        """See `Observer.parameters`."""
+    def parameters(self, wanted: frozenset[str]) -> Reductions:
+        """See `Training.parameters`."""
+        if "weight" not in wanted:
+            return {}
         values = list(self.model.parameters())
-        buffer = Buffer("weight", TRAINING_BATCH if self.observes_training else PROBE, len(values), extra=1)
+        source = TRAINING_BATCH if self.observes_training else PROBE
+        buffer = Buffer("weight", source, len(values), "weight" in self.keeping)
         with reducing():
             for row, parameter in enumerate(values):
                 if parameter.is_floating_point():
                     buffer.add(row, parameter)
-        return buffer.pending()
+        return {"weight": buffer.pending()}
 
-    def last_batch(self) -> Pending | None:
-        """See `Observer.last_batch`: replays the batch in its own mode, leaving buffers and RNG alone."""
-        if self._batch is None or self._layout is None:
-            return None
+    def last_batch(self, wanted: frozenset[str]) -> Reductions:
+        """See `Training.last_batch`: replays the batch in its own mode, leaving buffers and RNG alone."""
+        if self._batch is None or self._layout is None or "activation" not in wanted:
+            return {}
         args, kwargs = self._batch
         tap = self._activation_tap(TRAINING_BATCH)
         with (
@@ -318,7 +323,7 @@ class TorchObserver:
             watching_outputs(self._rows, tap),
         ):
             self.model(*args, **kwargs)
-        return tap.pending()
+        return {"activation": tap.pending()}
 
     def close(self) -> None:
         """Remove the one hook that stays between steps."""

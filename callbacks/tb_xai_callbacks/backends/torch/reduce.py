@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tb_xai_callbacks.backends.contract import Pending, Reduction
 from tb_xai_callbacks.backends.torch.moments import (
+    MOMENTS,
     careful_moments,
     flattened,
     fold_counts,
@@ -24,10 +25,9 @@ from tb_xai_callbacks.backends.torch.moments import (
 )
 from tb_xai_callbacks.backends.torch.units import Units
 from tb_xai_callbacks.measure.statistics import BINS
+from tb_xai_plugin.format.columns import columns_of
 from tb_xai_plugin.format.records import EXPONENTS
 
-#: Columns that every signal has; `extra` ones follow.
-COLUMNS = 8
 #: A small tensor, or what makes such numbers on the sink's thread, of its own copy of the values.
 Later = Tensor | Callable[[], Tensor | Sequence[float]]
 
@@ -50,19 +50,20 @@ class Buffer:
         signal: which signal the rows belong to.
         source: what they were taken on.
         rows: number of rows.
-        extra: columns after the eight moments.
+        keep: whether to copy the values themselves to the host, for statistics of the user's own.
     """
 
-    def __init__(self, signal: str, source: str, rows: int, extra: int = 0) -> None:
+    def __init__(self, signal: str, source: str, rows: int, keep: bool = False) -> None:
         self.signal = signal
         self.source = source
         self.rows = rows
-        self.extra = extra
+        self.columns = columns_of(signal)
         self.num_samples = 0
+        self._arrays: dict[int, np.ndarray] | None = {} if keep else None
         self._moments: dict[int, Later] = {}
         self._counts: dict[int, Later] = {}
         self._sizes: dict[int, int] = {}
-        self._extra: dict[tuple[int, int], Later] = {}
+        self._extra: dict[tuple[int, str], Later] = {}
 
     def __bool__(self) -> bool:
         return bool(self._moments)
@@ -83,11 +84,13 @@ class Buffer:
         known = (units.bounds, units.mean.mean()) if on_cpu and units else (None, None)
         quick = moments(flat, *known) if on_cpu else None
         self._moments[row] = careful_moments(flat.float()) if quick is None else lambda: quick
+        if self._arrays is not None:
+            self._arrays[row] = values.detach().float().cpu().numpy().copy()
         counted = flat if on_cpu and quick is None else sampled(flat)
         self._counts[row] = later(raw_counts, counted.float())
 
-    def add_extra(self, row: int, value: Later, column: int = 0) -> None:
-        """Set one of the columns after the moments."""
+    def add_extra(self, row: int, value: Later, column: str) -> None:
+        """Set a column that is no moment."""
         self._extra[row, column] = value
 
     def pending(
@@ -106,18 +109,17 @@ class Buffer:
         present = [part is not None for part in live]
 
         def resolve() -> list[Reduction]:
-            values = np.full((self.rows, COLUMNS + self.extra), np.nan, dtype=np.float32)
+            values = np.full((self.rows, len(self.columns)), np.nan, dtype=np.float32)
             bins = np.zeros((self.rows, BINS), dtype=np.uint64)
             if order:
                 bins[order] = fold_counts(counts())
                 self._fill(values, order, table(), bins, rectified)
             if extra:
-                rows, columns = zip(*extra, strict=True)
-                values[rows, np.add(columns, COLUMNS)] = extras()
+                values[[row for row, _ in extra], [self._place(name) for _, name in extra]] = extras()
             found = _scatter_live(lives(), present, units) if any(present) else None
             if found is not None:
-                _dead_fractions(values, found, present, units)
-            return [Reduction(self.signal, self.source, self.num_samples, values, bins, found)]
+                _dead_fractions(values[:, self._place("dead_fraction")], found, present, units)
+            return [Reduction(self.signal, self.source, self.num_samples, values, bins, found, self._kept())]
 
         return resolve
 
@@ -132,11 +134,18 @@ class Buffer:
         zeros = bins[:, EXPONENTS].astype(np.float64)
         rows = list(rectified)
         zeros[rows] = bins[rows, : EXPONENTS + 1].sum(axis=1)
-        values[order, 0] = [self._sizes[row] for row in order]
+        values[order, self._place("count")] = [self._sizes[row] for row in order]
         with np.errstate(over="ignore"):  # of float64 values, which may be beyond float32
-            values[order, 1:6] = table[:, :5]
-        values[order, 6] = zeros[order] / np.maximum(bins[order].sum(axis=1), 1)
-        values[order, 7] = table[:, 5]
+            for name, column in zip(MOMENTS, table.T, strict=True):
+                values[order, self._place(name)] = column
+        shares = zeros[order] / np.maximum(bins[order].sum(axis=1), 1)
+        values[order, self._place("zero_fraction")] = shares
+
+    def _place(self, name: str) -> int:
+        return self.columns.index(name)
+
+    def _kept(self) -> tuple[np.ndarray | None, ...] | None:
+        return None if self._arrays is None else tuple(self._arrays.get(row) for row in range(self.rows))
 
 
 def _scatter_live(flat: np.ndarray, present: Sequence[bool], units: Sequence[int]) -> np.ndarray:
@@ -148,12 +157,13 @@ def _scatter_live(flat: np.ndarray, present: Sequence[bool], units: Sequence[int
 
 
 def _dead_fractions(
-    values: np.ndarray, live: np.ndarray, present: Sequence[bool], units: Sequence[int]
+    dead: np.ndarray, live: np.ndarray, present: Sequence[bool], units: Sequence[int]
 ) -> None:
+    """Fill the column `dead` [rows], a view."""
     ends = np.cumsum(units)
     for row, (here, size, end) in enumerate(zip(present, units, ends, strict=True)):
         if here and size:
-            values[row, COLUMNS] = float((live[end - size : end] == 0).mean())
+            dead[row] = float((live[end - size : end] == 0).mean())
 
 
 def later_to_host(parts: Sequence[Later]) -> Callable[[], np.ndarray]:

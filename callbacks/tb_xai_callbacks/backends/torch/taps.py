@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from tb_xai_callbacks.backends.contract import Pending, Reduction
+from tb_xai_callbacks.backends.contract import Pending, Reduction, Reductions
 from tb_xai_callbacks.backends.torch.layout import SMOOTH_TYPES, first_tensor
 from tb_xai_callbacks.backends.torch.loss_scale import noting_loss_scale
 from tb_xai_callbacks.backends.torch.moments import flattened, sampled
@@ -18,9 +19,6 @@ from tb_xai_callbacks.backends.torch.reduce import Buffer, later
 from tb_xai_callbacks.backends.torch.units import Units, gram, live_counts, participation_ratio
 from tb_xai_callbacks.backends.torch.untouched import full_precision
 from tb_xai_plugin.format.records import TRAINING_BATCH, LayerTable
-
-#: Column of the participation ratio, after that of the dead units.
-RANK = 1
 
 
 @contextmanager
@@ -39,15 +37,21 @@ class ActivationTap:
         axes: the axis of the units, by row.
         table: the rows.
         source: what the outputs are of.
+        keep: whether to copy the outputs themselves.
     """
 
     def __init__(
-        self, modules: Sequence[nn.Module | None], axes: Sequence[int], table: LayerTable, source: str
+        self,
+        modules: Sequence[nn.Module | None],
+        axes: Sequence[int],
+        table: LayerTable,
+        source: str,
+        keep: bool = False,
     ) -> None:
         self.modules = modules
         self.axes = axes
         self.layers = table.layers
-        self.buffer = Buffer("activation", source, len(modules), extra=2)
+        self.buffer = Buffer("activation", source, len(modules), keep)
         self.live: list[Tensor | None] = [None] * len(modules)
 
     def __call__(self, row: int, tensor: Tensor) -> None:
@@ -64,7 +68,9 @@ class ActivationTap:
             gate = layer.activation or ("smooth" if layer.type in SMOOTH_TYPES else "")
             self.live[row] = live_counts(units, gate)
             if layer.units > 1 and tensor.shape[0] > 2:
-                self.buffer.add_extra(row, later(participation_ratio, gram(units.mean)), RANK)
+                self.buffer.add_extra(
+                    row, later(participation_ratio, gram(units.mean)), "participation_ratio"
+                )
 
     def pending(self) -> Pending:
         """The activation reduction with its live units."""
@@ -95,34 +101,50 @@ def watching_outputs(modules: Sequence[nn.Module | None], on_output: OnOutput) -
         yield
 
 
+@dataclass(frozen=True)
+class Watched:
+    """What is trained.
+
+    root: the module; what runs outside its training mode is ignored. optimizers: whose step is watched; none:
+    there are no update ratios. select: from what the root returns to its output.
+    """
+
+    root: nn.Module
+    optimizers: Sequence[torch.optim.Optimizer]
+    select: Callable[[Any], Tensor]
+
+
 class StepTap:
     """Everything that is observed of one training step.
 
     Args:
-        root: the module that is trained; what runs outside its training mode is ignored.
+        watched: what is trained.
         tap: reduces the outputs.
-        optimizers: whose step is watched; none: there are no update ratios.
-        select: from what the root returns to its output.
+        wanted: the reductions to make.
+        keeping: those of them whose values are kept.
     """
 
     def __init__(
         self,
-        root: nn.Module,
+        watched: Watched,
         tap: ActivationTap,
-        optimizers: Sequence[torch.optim.Optimizer],
-        select: Callable[[Any], Tensor],
+        wanted: frozenset[str],
+        keeping: frozenset[str] = frozenset(),
     ) -> None:
-        self.root = root
+        self.root, self.optimizers = watched.root, watched.optimizers
         self.tap = tap
-        self.parameters = list(root.parameters())
-        self.optimizers = optimizers
-        self.gradients = Buffer("gradient", TRAINING_BATCH, len(tap.modules), extra=1)
-        self.weights = Buffer("weight", TRAINING_BATCH, len(self.parameters), extra=1)
-        self.weight_gradients = Buffer("weight_gradient", TRAINING_BATCH, len(self.parameters))
-        self.error: Exception | None = None
+        self.wanted = wanted
+        self.parameters = list(self.root.parameters())
+        rows = {"gradient": len(tap.modules), "weight": len(self.parameters)}
+        self.gradients, self.weights, self.weight_gradients = (
+            Buffer(name, TRAINING_BATCH, rows.get(name, len(self.parameters)), name in keeping)
+            for name in ("gradient", "weight", "weight_gradient")
+        )
+        self.errors: dict[str, Exception] = {}
         self.output_node: Any = None
         self.output_shape: tuple[int, ...] = ()
-        self._select = select
+        self._select = watched.select
+        self._samples = 0
         self._row_of = {id(parameter): row for row, parameter in enumerate(self.parameters)}
         self._latest: dict[int, object] = {}
         self._scale: Tensor | None = None
@@ -131,21 +153,39 @@ class StepTap:
 
     def attach(self) -> None:
         """Register every hook."""
-        self._stack.enter_context(watching_outputs(self.tap.modules, self._safe(self._on_output)))
+        if self.wanted & {"activation", "gradient"}:
+            self._stack.enter_context(watching_outputs(self.tap.modules, self._on_output))
         self._stack.enter_context(noting_loss_scale(self._note_scale))
         self._stack.callback(self.root.register_forward_hook(self._note_output).remove)
         for optimizer in self.optimizers:
-            before = optimizer.register_step_pre_hook(self._safe(self._before_update))
-            after = optimizer.register_step_post_hook(self._safe(self._after_update))
+            before = optimizer.register_step_pre_hook(self._safe("weight", self._before_update))
+            after = optimizer.register_step_post_hook(self._safe("weight", self._after_update))
             self._stack.callback(before.remove)
             self._stack.callback(after.remove)
+            if "weight_gradient" in self.wanted:
+                self._watch_weight_gradients(optimizer)
         if not self.optimizers:
-            # The weights that the batch will see, and gradients as they come: nobody says when it is over.
-            self._reduce_weights()
-            for row, parameter in enumerate(self.parameters):
-                if parameter.requires_grad:
-                    hook = self._safe(self._accumulated_in(row))
-                    self._stack.callback(parameter.register_post_accumulate_grad_hook(hook).remove)
+            self._attach_to_parameters()
+
+    def _watch_weight_gradients(self, optimizer: torch.optim.Optimizer) -> None:
+        def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            if not _has_closure(args, kwargs):
+                self._reduce_weight_gradients(optimizer)
+
+        def after(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            if _has_closure(args, kwargs):  # which ran forward and backward: the gradients are there only now
+                self._reduce_weight_gradients(optimizer)
+
+        self._stack.callback(optimizer.register_step_pre_hook(self._safe("weight_gradient", before)).remove)
+        self._stack.callback(optimizer.register_step_post_hook(self._safe("weight_gradient", after)).remove)
+
+    def _attach_to_parameters(self) -> None:
+        """The weights that the batch will see, and gradients as they come: nobody says when it is over."""
+        self._reduce_weights()
+        for row, parameter in enumerate(self.parameters):
+            if parameter.requires_grad and "weight_gradient" in self.wanted:
+                hook = self._safe("weight_gradient", self._accumulated_in(row))
+                self._stack.callback(parameter.register_post_accumulate_grad_hook(hook).remove)
 
     def detach(self) -> None:
         """Remove every hook; may be called twice."""
@@ -155,15 +195,15 @@ class StepTap:
 
     # ---- in the forward and backward pass
 
-    def _safe(self, hook: Callable[..., None]) -> Callable[..., None]:
-        """An error in a hook must not reach the user's forward pass: it is told in `pending`."""
+    def _safe(self, signal: str, hook: Callable[..., None]) -> Callable[..., None]:
+        """An error in a hook must not reach the user's pass: `pending` has it, in what `signal` brought."""
 
         def guarded(*args: Any, **kwargs: Any) -> None:
-            if self.error is None:
+            if signal not in self.errors:
                 try:
                     hook(*args, **kwargs)
                 except Exception as error:  # noqa: BLE001 — raised again where the recorder guards
-                    self.error = error
+                    self.errors[signal] = error
 
         return guarded
 
@@ -184,10 +224,16 @@ class StepTap:
             return
         if row in self._latest and _in_backward():
             return  # checkpointing runs the layer again, for the graph that has our hook already
-        self.tap(row, tensor)
-        if tensor.requires_grad:
-            call = self._latest[row] = object()
-            tensor.register_hook(self._safe(lambda gradient: self._on_gradient(row, call, gradient)))
+        self._samples = tensor.shape[0] if tensor.dim() else 1
+        if "activation" in self.wanted:
+            self._safe("activation", self.tap)(row, tensor)
+        if "gradient" in self.wanted and tensor.requires_grad:
+            self._safe("gradient", self._await_gradient)(row, tensor)
+
+    def _await_gradient(self, row: int, tensor: Tensor) -> None:
+        call = self._latest[row] = object()
+        hook = self._safe("gradient", lambda gradient: self._on_gradient(row, call, gradient))
+        tensor.register_hook(hook)
 
     def _on_gradient(self, row: int, call: object, gradient: Tensor) -> None:
         if self._latest.get(row) is not call:  # an earlier call of the layer, or the step is over
@@ -200,15 +246,12 @@ class StepTap:
 
     def _before_update(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         self._reduce_weights()
-        rows = self._rows_of(optimizer)
-        self._before.update({row: _some_of(self.parameters[row]).clone() for row in rows})
-        if not _has_closure(args, kwargs):
-            self._reduce_weight_gradients(optimizer, rows)
+        if "weight" in self.wanted:
+            rows = self._rows_of(optimizer)
+            self._before.update({row: _some_of(self.parameters[row]).clone() for row in rows})
 
     def _after_update(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         rows = [row for row in self._rows_of(optimizer) if row in self._before]
-        if _has_closure(args, kwargs):  # which ran forward and backward: the gradients are there only now
-            self._reduce_weight_gradients(optimizer, rows)
         before = [self._before.pop(row) for row in rows]
         if not rows:
             return
@@ -216,22 +259,24 @@ class StepTap:
             now = [_some_of(self.parameters[row]) for row in rows]
             moved = torch._foreach_norm(torch._foreach_sub(now, before))
             for row, ratio in zip(rows, _ratios(moved, torch._foreach_norm(before)), strict=True):
-                self.weights.add_extra(row, ratio)
+                self.weights.add_extra(row, ratio, "update_ratio")
 
     def _rows_of(self, optimizer: torch.optim.Optimizer) -> list[int]:
         found = [self._row_of.get(id(p)) for group in optimizer.param_groups for p in group["params"]]
         return sorted(row for row in found if row is not None)
 
     def _reduce_weights(self) -> None:
+        if "weight" not in self.wanted:
+            return
         with reducing():
             for row, parameter in enumerate(self.parameters):
                 if row not in self.weights and parameter.is_floating_point():
                     self.weights.add(row, parameter)
 
-    def _reduce_weight_gradients(self, optimizer: torch.optim.Optimizer, rows: Sequence[int]) -> None:
+    def _reduce_weight_gradients(self, optimizer: torch.optim.Optimizer) -> None:
         scale = getattr(optimizer, "grad_scale", None)  # set where a fused optimizer unscales by itself
         with reducing():
-            for row in rows:
+            for row in self._rows_of(optimizer):
                 self._reduce_weight_gradient(row, self.parameters[row].grad, scale)
 
     def _accumulated_in(self, row: int) -> Callable[[Tensor], None]:
@@ -247,25 +292,25 @@ class StepTap:
 
     # ---- when the step is over
 
-    def pending(self) -> Pending:
-        """Start the copies to the host; the reductions that were seen.
-
-        Raises:
-            Exception: what a hook raised.
-        """
-        if self.error is not None:
-            raise self.error
+    def pending(self) -> Reductions:
+        """Start the copies to the host; what was seen, each with the error that a hook of its own raised."""
         if not self.weights:
-            self._reduce_weights()  # no optimizer took a step
-        samples = self.tap.buffer.num_samples
-        self.weights.num_samples = self.weight_gradients.num_samples = samples
-        parts = [self.tap.pending()] if self.tap.buffer else []
-        parts += [b.pending() for b in (self.gradients, self.weights, self.weight_gradients) if b]
+            self._safe("weight", self._reduce_weights)()  # no optimizer took a step
+        self.weights.num_samples = self.weight_gradients.num_samples = self._samples
+        found: dict[str, Pending] = {}
+        if self.tap.buffer:
+            found["activation"] = self.tap.pending()
+        for buffer in (self.gradients, self.weights, self.weight_gradients):
+            if buffer:
+                found[buffer.signal] = buffer.pending()
+        return found | {signal: _raising(error) for signal, error in self.errors.items()}
 
-        def resolve() -> list[Reduction]:
-            return [reduction for part in parts for reduction in part()]
 
-        return resolve
+def _raising(error: Exception) -> Pending:
+    def resolve() -> Sequence[Reduction]:
+        raise error
+
+    return resolve
 
 
 def _in_backward() -> bool:

@@ -31,10 +31,6 @@ Forward = Callable[[Watch], Any]
 Pull = Callable[[Any, Sequence[Any], "np.ndarray | None"], list[Any]]
 
 
-#: The backends of Keras that have an engine.
-BACKENDS = ("tensorflow", "torch", "jax")
-
-
 class Engine(Protocol):
     """A Keras backend as the observer needs it. `pull` may be called several times."""
 
@@ -73,35 +69,6 @@ class Engine(Protocol):
     def untouched(self, layers: Sequence[Any]) -> AbstractContextManager[None]:
         """Put the framework's RNG and the layers' modes back when the block ends."""
         ...
-
-
-def engine_for(backend: str) -> Engine:
-    """The engine of a Keras backend.
-
-    Raises:
-        ValueError: for a backend that cannot be observed, saying which can.
-    """
-    if backend == "tensorflow":
-        from tb_xai_callbacks.backends.keras.engines.tensorflow import TensorFlowEngine
-
-        return TensorFlowEngine()
-    if backend == "torch":
-        from tb_xai_callbacks.backends.keras.engines.torch import TorchEngine
-
-        return TorchEngine()
-    if backend == "jax":
-        from tb_xai_callbacks.backends.keras.engines.jax import JaxEngine
-
-        return JaxEngine()
-    raise ValueError(unsupported(backend))
-
-
-def unsupported(backend: str) -> str:
-    """A sentence about a Keras backend that is not in `BACKENDS`."""
-    return (
-        f"Keras runs on {backend}, which cannot be observed: it has no gradients; "
-        "it can with KERAS_BACKEND=tensorflow, torch or jax"
-    )
 
 
 def noted_logits(tensor: Any) -> Any:
