@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds one ES module that exports `render()`, as TensorBoard imports it, and lists its own assets.
 import { defineConfig } from 'vitest/config';
+import { thirdParty } from './scripts/third_party.mjs';
 
 export default defineConfig({
   base: './',
+  plugins: [thirdParty()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: '../tb_xai_plugin/tab/static',

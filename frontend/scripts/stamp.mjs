@@ -59,7 +59,7 @@ const files = filesBelow(built, built)
 const sizeOf = (paths) => paths.reduce((sum, path) => sum + gzipSync(readFileSync(join(built, path))).length, 0);
 const start = [...importedBy('index.js')];
 const gzipped = sizeOf(start);
-const lazy = sizeOf(files.filter((path) => !start.includes(path)));
+const lazy = sizeOf(files.filter((path) => path.endsWith('.js') && !start.includes(path)));
 writeFileSync(join(built, 'build.json'), `${JSON.stringify({ source_hash: sourceHash(), files }, null, 1)}\n`);
 console.log(
   `tab: ${files.length} files, ${(gzipped / 1024).toFixed(1)} KB gzipped at start (budget ${BUDGET_BYTES / 1024}), ${(lazy / 1024).toFixed(1)} KB on demand`,
