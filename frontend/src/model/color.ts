@@ -16,8 +16,6 @@ const ANCHORS = {
 
 export type ColourMapName = keyof typeof ANCHORS;
 
-export const COLOUR_MAPS = Object.keys(ANCHORS) as ColourMapName[];
-
 function parse(hex: string): Rgb {
   const value = Number.parseInt(hex, 16);
   return [value >> 16, (value >> 8) & 255, value & 255];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How one sample's maps change over snapshots, as callbacks/tb_xai_callbacks/measure/drift.py defines it:
+// How one sample's maps change over snapshots, held against numbers that Python works out anew (tests/golden):
 // similarity to the snapshot before and to the last one, where the focus jumps, since when it is settled.
 import type { Grid } from '../../wire/wire';
 import { once } from '../once';

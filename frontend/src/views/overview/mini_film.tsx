@@ -4,6 +4,7 @@ import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import type { Surface } from '../../draw/canvas';
 import { drawHeat } from '../../draw/heatmap';
 import { drawThumb } from '../../draw/thumb';
+import { className, formatScore } from '../../model/maps/explain';
 import { chosenTag } from '../../model/methods';
 import { formatStep } from '../../model/steps';
 import { tagLabel } from '../../state/descriptions';
@@ -75,15 +76,14 @@ function Film({ frames }: { frames: Stamped<Attribution>[] }) {
     [shown, image, isMap],
   );
   const last = shown.at(-1)!.record;
-  const target = className(found?.classNames, last.targets[0]);
-  const score = `${target} ${last.probabilities ? `${Math.round((last.scores[0] ?? 0) * 100)}\u202f%` : last.scores[0]?.toPrecision(3)}`;
+  const score = `${className(found, last.targets[0])} ${formatScore(last.scores[0], last.probabilities)}`;
   return (
     <>
       <Picture
         height={isMap ? SIZE : 24}
         width={FRAMES * (SIZE + GAP)}
         draw={draw}
-        label={`${last.method} of layer ${last.layer} for the first sample at steps ${shown.map((frame) => frame.step).join(', ')}. Newest: ${score}.`}
+        label={`${tagLabel(last)}, for the first sample at steps ${shown.map((frame) => frame.step).join(', ')}. Newest: ${score}.`}
       />
       <div class="film-steps soft">
         {shown.map((frame) => (
@@ -97,10 +97,6 @@ function Film({ frames }: { frames: Stamped<Attribution>[] }) {
       </p>
     </>
   );
-}
-
-function className(names: string[] | undefined, index: number | undefined): string {
-  return names?.[index ?? -1] ?? `class ${index}`;
 }
 
 function useBitmap(png: Uint8Array | undefined): ImageBitmap | null {
