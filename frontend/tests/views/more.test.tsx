@@ -70,14 +70,14 @@ test('one row of one column has no choice, and its line', async () => {
   await show({ 0: numbers({ only: [1] }, ['x']), 5: numbers({ only: [100] }, ['x']) });
   expect(root.querySelector('select')).toBeNull();
   expect(charts.at(-1)).toMatchObject({ log: true, steps: [0, 5] });
-  expect(root.textContent).toContain('x of 1 row · log axis');
+  expect(root.textContent).toContain('x, one line a row · log axis');
 });
 
 test('of 200 rows a dozen are drawn, which is said, and the table has all', async () => {
   const rows = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`r${i}`, [i]]));
   await show({ 0: numbers(rows, ['x']) });
   expect(charts.at(-1)!.lines).toHaveLength(MOST_LINES);
-  expect(root.textContent).toContain('the 12 that reach furthest from 0, of 200: the table has all of them');
+  expect(root.textContent).toContain('the 12 rows that reach furthest from 0, of 200: the table has all of them');
   expect(cells()).toHaveLength(200);
 });
 

@@ -75,12 +75,10 @@ function Lines({ title, column, scale, steps, lines, shown }: LinesProps) {
         scale={scale}
         step={step.value}
       />
-      <p class="soft small">
-        {[`${column} of ${drawn.length === 1 ? '1 row' : `${drawn.length} rows`}`, log && 'log axis']
-          .filter(Boolean)
-          .join(' · ')}
+      <p class="soft small lines-note">
+        {[`${column}, one line a row`, log && 'log axis'].filter(Boolean).join(' · ')}
         {drawn.length < lines.length &&
-          ` · the ${drawn.length} that reach furthest from 0, of ${lines.length}: the table has all of them`}
+          ` · the ${drawn.length} rows that reach furthest from 0, of ${lines.length}: the table has all of them`}
       </p>
     </>
   );
