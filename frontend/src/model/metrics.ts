@@ -25,13 +25,19 @@ export interface Scale {
 
 export function scaleOf(metric: Metric, values: ArrayLike<number>): Scale {
   const word = scaleWord(metric);
-  const [low, high] = metric.low === 0 && metric.high === 0 ? domainOf(word, values) : [metric.low, metric.high];
+  const [low, high] = fixedEnds(metric) ?? domainOf(word, values);
   if (word === 'log') {
     const span = Math.log(high / low) || 1;
     return { low, high, map: 'viridis', toFraction: (value) => (value <= 0 ? 0 : Math.log(value / low) / span) };
   }
   if (word === 'signed') return signedScale(high, values);
   return { low, high, map: 'viridis', toFraction: (value) => (value - low) / (high - low || 1) };
+}
+
+/** The ends that a description gives; undefined where it gives none, or none that its scale could have. */
+function fixedEnds(metric: Metric): [number, number] | undefined {
+  const { low, high } = metric;
+  return low < high && (scaleWord(metric) !== 'log' || low > 0) ? [low, high] : undefined;
 }
 
 /** Symmetric about 0; linear up to the usual magnitude and logarithmic beyond, so that one explosion hides nothing. */

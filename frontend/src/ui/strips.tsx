@@ -42,6 +42,7 @@ export function Legend({ metric, scale }: { metric: Metric; scale: Scale }) {
       {formatValue(scaleWord(metric), scale.low)}
       <span class="legend-bar" style={{ background: gradient(scale.map) }} />
       {formatValue(scaleWord(metric), scale.high)}
+      {metric.unit && ` ${metric.unit}`}
       {scaleWord(metric) === 'log' ? ' (log)' : scaleWord(metric) === 'signed' ? ' (log beyond the usual size)' : ''}
     </span>
   );

@@ -81,6 +81,7 @@ test('a column as it is ends where its values do, also below 0; fixed ends are k
   expect(scaleOf(column('x', 'activation', 'x', 'linear', { low: -1, high: 1 }), [5]).high).toBe(1);
   expect(scaleOf(metricOf('own'), [NaN]).high).toBe(1);
   expect(scaleOf(column('x', 'activation', 'x', 'share'), [0.2, 0.4])).toMatchObject({ low: 0.2, high: 0.4 });
+  expect(scaleOf(column('x', 'activation', 'x', 'log', { low: 0, high: 1 }), [0.01, 0.1]).low).toBe(0.01);
   expect(scaleWord({ scale: 'decibel' })).toBe('linear');
 });
 

@@ -165,3 +165,54 @@ test('a failed reload keeps the last value beside the error, and the button trie
   await resource.want();
   expect(resource.loaded.value).toEqual({ state: 'ready', value: 'good', error: '' });
 });
+
+test('tables of numbers are loaded once each, and anew where a restart has undone some', async () => {
+  let [steps, newest] = [[0, 10, 20], 20];
+  vi.stubGlobal('fetch', async (url: URL) => {
+    if (url.pathname !== '/records') {
+      const tag = {
+        tag: 'numbers/x',
+        kind: 'Numbers',
+        method: '',
+        layer: '',
+        signal: 'x',
+        steps,
+        wall_times: [newest],
+      };
+      if (url.pathname === '/runs') return answer(url);
+      return Response.json({ run: 'new/xai', name: 'new', problems: [], tags: [tag] });
+    }
+    asked.push(url.search);
+    const [begin, end] = [Number(url.searchParams.get('begin')), Number(url.searchParams.get('end'))];
+    const found = steps.filter((one) => begin <= one && one <= end);
+    const wallTime = (one: number): number => (one === steps.at(-1) ? newest : one);
+    return new Response(
+      frames(found.map((one) => ({ step: one, wallTime: wallTime(one), record: new Uint8Array([8, 1]) }))).slice()
+        .buffer,
+    );
+  });
+  stops.push(
+    effect(
+      () =>
+        void [
+          store.runs.loaded.value,
+          store.tagsOf(store.run.value),
+          store.loadNumbers('new/xai', 'numbers/x').loaded.value,
+        ],
+    ),
+  );
+  const stepsNow = async () => (await store.loadNumbers('new/xai', 'numbers/x').want())?.map((one) => one.step);
+  expect(await stepsNow()).toEqual([0, 10, 20]);
+  [steps, newest] = [[0, 10, 20, 30], 30];
+  await store.refreshAll();
+  expect(await stepsNow()).toEqual([0, 10, 20, 30]);
+  expect(asked.at(-1)).toContain('begin=30');
+  [steps, newest] = [[0, 10, 15], 99];
+  await store.refreshAll();
+  expect(await stepsNow()).toEqual([0, 10, 15]);
+  expect(asked.at(-1)).toContain('begin=0');
+  [steps, newest] = [[0, 10, 15], 100];
+  await store.refreshAll();
+  await stepsNow();
+  expect(asked.filter((one) => one.includes('begin=0'))).toHaveLength(3);
+});
