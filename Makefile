@@ -8,9 +8,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 STAMPS := $(VENV)/.stamps
+#: Tests that neither start processes nor train for more than a second.
+QUICK := tests/docs tests/format tests/measure tests/probe tests/reading tests/rules tests/run tests/tab
 FRONTEND := $(shell find frontend/src -type f 2>/dev/null) frontend/package-lock.json frontend/vite.config.ts tb_xai_plugin/format/schema.proto
 
-.PHONY: help demo test lint types unit python-tests frontend-tests browser-tests frontend proto screenshots bench bench-browser bench-trust bench-diagnosis clean
+.PHONY: help demo check test lint types unit python-tests frontend-lint frontend-tests browser-tests frontend proto docs screenshots bench bench-browser bench-trust bench-diagnosis clean distclean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -18,7 +20,10 @@ help:  ## list the targets
 demo: $(STAMPS)/demo  ## train two small networks on digits and open the tab; SERVE=0 only trains, PORT=6006
 	$(BIN)/tb-xai demo --log_dir demo_logs --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
 
-test: lint types python-tests frontend-tests browser-tests  ## everything: linters, types, Python, TypeScript, Chromium
+check: lint types frontend-lint  ## linters, types and the quick tests: under a minute
+	$(BIN)/pytest -n 2 -m "not slow and not browser" $(QUICK)
+
+test: lint types frontend-tests python-tests browser-tests  ## everything: linters, types, TypeScript, Python, Chromium
 
 lint: $(STAMPS)/dev  ## ruff and import-linter
 	$(BIN)/ruff check .
@@ -29,13 +34,16 @@ types: $(STAMPS)/dev  ## mypy
 	$(BIN)/mypy
 
 unit: $(STAMPS)/dev  ## the fast Python tests
-	$(BIN)/pytest -m "not slow and not browser"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not browser"
 
-python-tests: unit  ## all Python tests, the slow ones last
-	$(BIN)/pytest -m "slow and not browser"
+python-tests: unit  ## all Python tests but the browser's, the slow ones last
+	$(BIN)/pytest -n 2 --dist loadfile -m "slow and not browser"
 
-frontend-tests: $(STAMPS)/node  ## tsc, Vitest, and a rebuild that must give the committed bytes
-	cd frontend && npm run --silent check && npm run --silent test
+frontend-lint: $(STAMPS)/node  ## Biome, the direction of imports, tsc
+	cd frontend && npm run --silent lint && npm run --silent format:check && npm run --silent check
+
+frontend-tests: frontend-lint  ## TypeScript: lint, types, Vitest, and a rebuild that must give the committed bytes
+	cd frontend && npm run --silent test
 	$(BIN)/python frontend/scripts/verify_build.py
 
 browser-tests: $(STAMPS)/node $(STAMPS)/chromium  ## the tab in real Chromium on real TensorBoard
@@ -47,6 +55,9 @@ frontend: $(STAMPS)/node  ## build the tab into tb_xai_plugin/tab/static
 proto: $(STAMPS)/dev $(STAMPS)/node  ## generate Python and TypeScript from schema.proto
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. tb_xai_plugin/format/schema.proto
 	cd frontend && npm run --silent proto
+
+docs: $(STAMPS)/dev  ## write the tables of docs/ and the examples of EXTENDING.md anew, from the code
+	$(BIN)/python tests/docs/generate.py
 
 bench-diagnosis: $(STAMPS)/dev  ## the rules, and those of three other tools, on the development set (half an hour)
 	$(BIN)/python -m benchmarks.diagnosis.run --seeds 3 --json benchmarks/diagnosis.json --markdown benchmarks/diagnosis.md
@@ -63,8 +74,11 @@ bench-trust: $(STAMPS)/dev  ## sanity table, deletion and insertion of the metho
 screenshots: $(STAMPS)/node $(STAMPS)/chromium  ## the pictures of the README, from a fresh demo
 	$(BIN)/python tests/browser/screenshots.py
 
-clean:  ## remove what the targets made, but not what is committed
-	rm -rf $(VENV) demo_logs frontend/node_modules .pytest_cache .mypy_cache .ruff_cache
+clean:  ## remove what tests and builds left
+	rm -rf demo_logs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+distclean: clean  ## and the environments, so that all is as in a fresh clone
+	rm -rf $(VENV) frontend/node_modules
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -29,8 +29,11 @@ DEV = [
     "hypothesis",
     "import-linter",
     "mypy",
+    "build",
     "pytest",
     "pytest-timeout",
+    "pytest-xdist",
+    "pyyaml",
     "ruff",
     "types-protobuf",
 ]
@@ -43,6 +46,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    license_files=["LICENSE", "tb_xai_plugin/tab/static/THIRD_PARTY.txt"],
     python_requires=">=3.10",
     packages=[
         *find_packages(include=["tb_xai_plugin*"]),

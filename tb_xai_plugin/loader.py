@@ -17,7 +17,7 @@ SAMPLING_HINTS = {SMALL: 10_000, MEDIA: 1_000}
 _log = logging.getLogger(__name__)
 
 
-class XaiLoader(base_plugin.TBLoader):
+class XaiLoader(base_plugin.TBLoader):  # type: ignore[misc]  # TensorBoard has no types
     """Sets the sampling hints, then imports and builds `plugin.XaiPlugin` on TensorBoard's demand."""
 
     def fix_flags(self, flags: argparse.Namespace) -> None:

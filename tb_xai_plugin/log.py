@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,20 +10,43 @@ from dataclasses import dataclass
 import numpy as np
 
 from tb_xai_plugin.format import metadata
-from tb_xai_plugin.format.errors import SchemaError, UnknownNameError
-from tb_xai_plugin.format.records import Cost, Finding, Findings, LayerTable, Probe, RuleState, RunStatus
+from tb_xai_plugin.format.errors import SchemaError, UnknownNameError, no_such
+from tb_xai_plugin.format.kinds import (
+    ATTENTION,
+    ATTRIBUTION,
+    FINDINGS,
+    LAYER_STATS,
+    PROBE,
+    RUN_STATUS,
+    TRUST,
+    UNIT_COUNTS,
+    Kind,
+)
+from tb_xai_plugin.format.kinds.kind import R
+from tb_xai_plugin.format.records import (
+    Cost,
+    Descriptions,
+    Finding,
+    Findings,
+    LayerTable,
+    Probe,
+    RuleState,
+    RunStatus,
+)
 from tb_xai_plugin.reading import explanations as maps
+from tb_xai_plugin.reading import own
 from tb_xai_plugin.reading import statistics as stacks
 from tb_xai_plugin.reading.event_files import EventFileSource
 from tb_xai_plugin.reading.explanations import AttentionSeries, AttributionSeries, TrustSeries
+from tb_xai_plugin.reading.own import NumbersSeries
 from tb_xai_plugin.reading.reader import Reader, Tag, unreadable
 from tb_xai_plugin.reading.replay import replayed
 from tb_xai_plugin.reading.statistics import HistogramSeries, LayerStatsSeries, UnitSeries
-from tb_xai_plugin.rules import RULES, Rule
+from tb_xai_plugin.rules import RULES, Rule, rules_named
 
 __all__ = [
-    "AttentionSeries", "AttributionSeries", "HistogramSeries", "LayerStatsSeries", "Log", "Overhead", "Run",
-    "SchemaError", "TrustSeries", "UnitSeries", "UnknownNameError", "open_log",
+    "AttentionSeries", "AttributionSeries", "HistogramSeries", "LayerStatsSeries", "Log", "NumbersSeries",
+    "Overhead", "Run", "SchemaError", "TrustSeries", "UnitSeries", "UnknownNameError", "open_log",
 ]  # fmt: skip
 
 
@@ -33,7 +55,7 @@ class Overhead:
     """What the recorder cost: `seconds` in all, beside `training_seconds`; `share` is their ratio.
 
     `skipped` counts observations put off to keep the budget, `dropped_records` what could not be written
-    in time; `costs` has both per probe.
+    in time; `costs` has seconds and skipped of each part of the recorder.
     """
 
     seconds: float
@@ -77,7 +99,7 @@ class Run:
     @property
     def signals(self) -> tuple[str, ...]:
         """The signals that `layer_stats` has."""
-        return tuple(tag.signal for tag in self._tags("LayerStats"))
+        return tuple(tag.signal for tag in self._tags(LAYER_STATS))
 
     def layer_stats(self, signal: str, source: str | None = None) -> LayerStatsSeries:
         """Statistics of "activation", "gradient", "weight" or "weight_gradient", [T, layers, columns].
@@ -115,21 +137,21 @@ class Run:
         Raises:
             UnknownNameError: for a layer without units; the message names the nearest.
         """
-        if not self._tags("UnitCounts"):
+        if not self._tags(UNIT_COUNTS):
             raise UnknownNameError(f"run {self.name!r} has no unit counts")
         if layer not in self.layers:
-            raise UnknownNameError(_nearest("layer", layer, self.layers))
+            raise UnknownNameError(no_such("layer", layer, self.layers))
         return stacks.units(self._reader, self._run, layer)
 
     @property
     def methods(self) -> tuple[str, ...]:
         """The attribution methods that were logged."""
-        return tuple(dict.fromkeys(tag.method for tag in self._tags("Attribution")))
+        return tuple(dict.fromkeys(tag.method for tag in self._tags(ATTRIBUTION)))
 
     @property
     def attribution_layers(self) -> tuple[str, ...]:
         """The layers that have attributions; the explained layers of the status first."""
-        logged = dict.fromkeys(tag.layer for tag in self._tags("Attribution"))
+        logged = dict.fromkeys(tag.layer for tag in self._tags(ATTRIBUTION))
         status = self.status
         targets = [layer for layer in status.target_layers if layer in logged] if status else []
         return tuple(dict.fromkeys([*targets, *logged]))
@@ -143,12 +165,12 @@ class Run:
         if not self.methods:
             raise UnknownNameError(self._not_captured("explanations"))
         if method not in self.methods:
-            raise UnknownNameError(_nearest("method", method, self.methods))
-        there = {tag.layer for tag in self._tags("Attribution") if tag.method == method}
+            raise UnknownNameError(no_such("method", method, self.methods))
+        there = {tag.layer for tag in self._tags(ATTRIBUTION) if tag.method == method}
         layers = tuple(name for name in self.attribution_layers if name in there)
         chosen = layers[0] if layer is None else layer
         if chosen not in layers:
-            raise UnknownNameError(_nearest(f"{method} layer", chosen, layers))
+            raise UnknownNameError(no_such(f"{method} layer", chosen, layers))
         return maps.attributions(self._reader, self._run, method, chosen)
 
     def trust(self, method: str = "grad_cam", layer: str | None = None) -> TrustSeries:
@@ -157,10 +179,10 @@ class Run:
         Raises:
             UnknownNameError: if it was not measured; the message says where it was.
         """
-        there = [tag for tag in self._tags("Trust") if tag.method == method]
+        there = [tag for tag in self._tags(TRUST) if tag.method == method]
         chosen = layer or (there[0].layer if there else "")
         if chosen not in {tag.layer for tag in there}:
-            measured = ", ".join(f"{tag.method} at {tag.layer}" for tag in self._tags("Trust"))
+            measured = ", ".join(f"{tag.method} at {tag.layer}" for tag in self._tags(TRUST))
             raise UnknownNameError(
                 f"no trust of {method!r}"
                 + (f" at {layer!r}" if layer else "")
@@ -171,7 +193,7 @@ class Run:
     @property
     def attention_layers(self) -> tuple[str, ...]:
         """The layers that have attention, in execution order where the table knows them."""
-        logged = {tag.layer for tag in self._tags("Attention")}
+        logged = {tag.layer for tag in self._tags(ATTENTION)}
         return tuple(dict.fromkeys([*(name for name in self.layers if name in logged), *sorted(logged)]))
 
     def attention(self, layer: str | None = None) -> AttentionSeries:
@@ -185,7 +207,7 @@ class Run:
             raise UnknownNameError(self._not_captured("attention"))
         chosen = layers[0] if layer is None else layer
         if chosen not in layers:
-            raise UnknownNameError(_nearest("attention layer", chosen, layers))
+            raise UnknownNameError(no_such("attention layer", chosen, layers))
         return maps.attention(self._reader, self._run, chosen)
 
     def _not_captured(self, signal: str) -> str:
@@ -211,28 +233,57 @@ class Run:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """The rules that fired, as last recorded."""
-        latest = self._reader.latest(self._run, metadata.FINDINGS_TAG)
+        latest = self._reader.latest(self._run, FINDINGS)
         return latest.findings if latest else ()
 
     @property
     def rules(self) -> tuple[RuleState, ...]:
         """What each rule does: watching, waiting for data, or off, with the reason."""
-        latest = self._reader.latest(self._run, metadata.FINDINGS_TAG)
+        latest = self._reader.latest(self._run, FINDINGS)
         return latest.rules if latest else ()
 
-    def diagnose(self, rules: Sequence[Rule] = RULES) -> Findings:
-        """Run rules over the log as if it were being written: what `tb-xai diagnose` prints."""
-        return replayed(self._reader, self._run, rules)
+    def diagnose(self, rules: Sequence[Rule | str] = RULES) -> Findings:
+        """Run rules over the log as if it were being written: what `tb-xai diagnose` prints.
+
+        Args:
+            rules: rules, or the names of those that there are.
+
+        Raises:
+            ValueError: for a name that no rule has; the message names the nearest.
+        """
+        return replayed(self._reader, self._run, rules_named(rules))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of `numbers` that were logged: the user's own signals."""
+        return own.numbers_kinds(self._reader, self._run)
+
+    def numbers(self, kind: str) -> NumbersSeries:
+        """The numbers of a signal of the user's own, [T, rows, columns], rows and columns aligned by name.
+
+        Raises:
+            UnknownNameError: for a kind that is not there; the message names the nearest.
+        """
+        return own.numbers(self._reader, self._run, kind)
+
+    @property
+    def descriptions(self) -> Descriptions:
+        """What methods, statistics and the user's own kinds are called and mean.
+
+        Methods and kinds as last recorded, none in a log of a version that did not; columns are those of
+        all signals, the user's own last.
+        """
+        return own.descriptions(self._reader, self._run)
 
     @property
     def probe(self) -> Probe | None:
         """The fixed samples, None if none were chosen."""
-        return self._reader.latest(self._run, metadata.PROBE_TAG)
+        return self._reader.latest(self._run, PROBE)
 
     @property
     def status(self) -> RunStatus | None:
         """How the run stands, as last recorded."""
-        return self._reader.latest(self._run, metadata.STATUS_TAG)
+        return self._reader.latest(self._run, RUN_STATUS)
 
     @property
     def overhead(self) -> Overhead:
@@ -253,8 +304,8 @@ class Run:
         """What could not be read so far, one sentence each: damaged records, cut off files, newer tags."""
         return (*self._source.problems(self._run), *self._reader.problems(self._run))
 
-    def _tags(self, kind: str | None = None) -> list[Tag]:
-        return [tag for tag in self._reader.tags(self._run) if kind in (None, tag.kind)]
+    def _tags(self, kind: Kind[R] | None = None) -> list[Tag]:
+        return [tag for tag in self._reader.tags(self._run) if kind is None or tag.kind == kind.name]
 
 
 class Log(Mapping[str, Run]):
@@ -277,7 +328,7 @@ class Log(Mapping[str, Run]):
             SchemaError: if a newer version wrote all of the run.
         """
         if name not in self._names:
-            raise UnknownNameError(_nearest("run", name, tuple(self._names)))
+            raise UnknownNameError(no_such("run", name, tuple(self._names)))
         run = self._names[name]
         problems = [unreadable(tag) for tag in self._source.tags(run)]
         if problems and all(problems):
@@ -303,11 +354,3 @@ def open_log(log_dir: str | os.PathLike[str]) -> Log:
         FileNotFoundError: if there is no such directory.
     """
     return Log(log_dir)
-
-
-def _nearest(what: str, name: str, there: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, there, n=5, cutoff=0.4) or list(there)[:10]
-    if not there:
-        return f"no {what} {name!r}: none was logged"
-    label = "nearest" if len(near) < len(there) else "there are"
-    return f"no {what} {name!r}; {label}: {', '.join(near)}"

@@ -11,13 +11,14 @@ from dataclasses import asdict
 from typing import Any
 
 from tb_xai_plugin.format.errors import SchemaError
+from tb_xai_plugin.format.kinds import KINDS
 from tb_xai_plugin.format.records import Finding, Findings
 from tb_xai_plugin.log import Log
 
 FINE, FOUND, NOTHING = 0, 1, 2
 MARKS = {"error": "■ error", "warning": "▲ warning", "info": "● info"}
 #: What no rule looks at, and most of a log's bytes.
-BULK = ("histograms/", "attribution/", "attention/")
+BULK = tuple(f"{kind.stem}/" for kind in KINDS if kind.bulk)
 #: Severities at which `--fail-on` gives 1.
 FAILING = {"warning": ("warning", "error"), "error": ("error",), None: ()}
 

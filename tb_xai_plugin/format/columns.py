@@ -95,7 +95,10 @@ class NumbersKind:
 
 
 def _moments(signal: str, of: str, **keys: str) -> tuple[Column, ...]:
-    """What every signal has; `of` is what the values are of, `keys` the addresses of those that strips offer."""
+    """What every signal has.
+
+    `of`: what the values are of; `keys`: the names in addresses of those that layer strips offer.
+    """
     short = _SHORT[signal]
     return (
         Column(signal, "count", "values", f"Number of values {of}."),
@@ -136,7 +139,8 @@ _UPDATE = "Length of one optimiser step over the length of the weights, ‖Δw�
 COLUMNS: tuple[Column, ...] = (
     *_moments("activation", "of the layer’s output", mean="mean", std="std", zero_fraction="zero"),
     Column("activation", "dead_fraction", "dead units", _DEAD, scale="share", high=1, key="dead"),
-    Column("activation", "participation_ratio", "effective rank", _RANK, scale="log", low_is_bad=True, key="rank"),
+    Column("activation", "participation_ratio", "effective rank", _RANK, scale="log", low_is_bad=True,
+           key="rank"),
     *_moments("gradient", "of the gradient of the loss at the layer’s output", norm="gradient"),
     Column("gradient", "dead_fraction", "units without gradient",
            "Share of a layer’s units whose gradient is zero for every sample.", scale="share", high=1),

@@ -13,35 +13,32 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
+from tb_xai_plugin.format.columns import columns_of
 from tb_xai_plugin.format.records_diagnosis import Finding as Finding
 from tb_xai_plugin.format.records_diagnosis import Findings as Findings
 from tb_xai_plugin.format.records_diagnosis import LossTrace as LossTrace
 from tb_xai_plugin.format.records_diagnosis import RuleState as RuleState
 from tb_xai_plugin.format.records_diagnosis import Setup as Setup
+from tb_xai_plugin.format.records_own import ColumnDescription as ColumnDescription
+from tb_xai_plugin.format.records_own import Descriptions as Descriptions
+from tb_xai_plugin.format.records_own import KindDescription as KindDescription
+from tb_xai_plugin.format.records_own import MethodDescription as MethodDescription
+from tb_xai_plugin.format.records_own import Numbers as Numbers
 
 TRAINING_BATCH = "training batch"
 PROBE = "probe"
 
-#: Columns of activation statistics, in the order of `LayerStats.values`. `participation_ratio` is
-#: (tr C)² / ‖C‖² of the covariance C of the units over samples: how many directions they vary in.
-LAYER_COLUMNS = (
-    "count", "mean", "std", "min", "max", "norm", "zero_fraction", "nonfinite_count", "dead_fraction",
-    "participation_ratio",
-)  # fmt: skip
-#: Columns of the statistics of gradients.
-GRADIENT_COLUMNS = LAYER_COLUMNS[:9]
-#: Columns of weight statistics. `update_ratio` is ‖Δw‖/‖w‖ of the last optimiser step.
-WEIGHT_COLUMNS = (
-    "count", "mean", "std", "min", "max", "norm", "zero_fraction", "nonfinite_count", "update_ratio",
-)  # fmt: skip
-#: Columns of weight-gradient statistics.
-WEIGHT_GRADIENT_COLUMNS = LAYER_COLUMNS[:8]
+#: Names of the statistics in the order on disk; `columns.COLUMNS` says what each is. A record names its own.
+LAYER_COLUMNS = columns_of("activation")
+GRADIENT_COLUMNS = columns_of("gradient")
+WEIGHT_COLUMNS = columns_of("weight")
+WEIGHT_GRADIENT_COLUMNS = columns_of("weight_gradient")
 
 #: The signals whose rows are layers, and those whose rows are parameters.
 LAYER_SIGNALS = ("activation", "gradient")
 PARAMETER_SIGNALS = ("weight", "weight_gradient")
 
-#: Histogram layout (see `measure.histogram`): exponents -40 … 23 of each sign.
+#: Histogram layout (see `Histograms`): exponents -40 … 23 of each sign.
 MIN_EXPONENT = -40
 EXPONENTS = 64
 
@@ -157,7 +154,9 @@ class Trust:
     the input is taken away from, or given back to, a blank one (share of the whole score; low and high are
     good). stability: rank correlation with the maps of slightly noisy inputs. randomisation: rank correlation
     with the map of the same network with random weights (low is good; Adebayo et al. 2018). gap: what the
-    attributions miss of the score, as a share of it. `missing`: what was not measured → why.
+    attributions miss of the score, as a share of it. pointing: 1 where the strongest value lies in the region
+    that the user marked, else 0. mass: the share of the positive heat that lies in it. `missing`: what was
+    not measured → why.
     """
 
     method: str
@@ -257,7 +256,10 @@ class Notice:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one probe cost so far; `skipped` times it was due but put off to keep the budget."""
+    """What one part of the recorder (a signal, a check-up) cost so far.
+
+    `runs` times it ran, `seconds` in all; `skipped` times it was due but put off to keep the budget.
+    """
 
     name: str
     seconds: float
@@ -285,70 +287,6 @@ class RunStatus:
     next_log_step: int = 0
     next_explain_step: int = 0
     log_every_n_steps: int = 0
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """Numbers of a user's own signal at one step: `values` float32 [rows, columns], NaN for none."""
-
-    kind: str
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    values: np.ndarray
-
-    @property
-    def signal(self) -> str:
-        """The kind, as the tag's metadata names it."""
-        return self.kind
-
-
-@dataclass(frozen=True)
-class MethodDescription:
-    """What an attribution method is called and says; `explains` is layer, input or attention."""
-
-    name: str
-    title: str
-    meaning: str
-    explains: str
-    signed: bool = False
-    unfaithful: bool = False
-    source: str = ""
-
-
-@dataclass(frozen=True)
-class ColumnDescription:
-    """What a statistic is called and means; see `format.columns.Column`."""
-
-    signal: str
-    name: str
-    title: str
-    unit: str = ""
-    meaning: str = ""
-    scale: str = "linear"
-    low: float = 0.0
-    high: float = 0.0
-    low_is_bad: bool = False
-    key: str = ""
-
-
-@dataclass(frozen=True)
-class KindDescription:
-    """What the `Numbers` of a user's own signal are called and mean."""
-
-    name: str
-    title: str
-    meaning: str = ""
-    unit: str = ""
-    scale: str = "linear"
-
-
-@dataclass(frozen=True)
-class Descriptions:
-    """What this run's methods, statistics and own kinds are called and mean; the latest counts."""
-
-    methods: tuple[MethodDescription, ...] = ()
-    columns: tuple[ColumnDescription, ...] = ()
-    kinds: tuple[KindDescription, ...] = ()
 
 
 #: Everything that is stored.

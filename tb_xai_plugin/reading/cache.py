@@ -6,7 +6,9 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, TypeVar
+
+V = TypeVar("V")
 
 
 class Cache:
@@ -22,21 +24,23 @@ class Cache:
         self._kept: OrderedDict[Hashable, tuple[int, Hashable, Any]] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
 
-    def get(self, key: Hashable, make: Callable[[], tuple[int, Any]], version: Hashable = None) -> Any:
+    def get(self, key: Hashable, make: Callable[[], tuple[int, V]], version: Hashable = None) -> V:
         """The value at `key`, made by `make() -> (bytes, value)` if it is not here in this version.
 
-        While one thread makes a value, others that want it wait for it; those that want another do not. A
-        value above the whole budget is not kept.
+        A key is always asked for with one type of value. While one thread makes a value, others that want it
+        wait for it; those that want another do not. A value above the whole budget is not kept.
         """
         kept = self._find(key, version)
         if kept is not None:
-            return kept[2]
+            found: V = kept[2]
+            return found
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
         with making:
             kept = self._find(key, version)
             if kept is not None:
-                return kept[2]
+                found = kept[2]
+                return found
             try:
                 size, value = make()
                 self._keep(key, size, version, value)
@@ -45,11 +49,11 @@ class Cache:
                     self._making.pop(key, None)
         return value
 
-    def peek(self, key: Hashable) -> Any:
+    def peek(self, key: Hashable, of: type[V]) -> V | None:
         """The value at `key` of whatever version, or None: what a newer one can be made from."""
         with self._lock:
             kept = self._kept.get(key)
-            return kept[2] if kept else None
+        return kept[2] if kept and isinstance(kept[2], of) else None
 
     @property
     def used_bytes(self) -> int:

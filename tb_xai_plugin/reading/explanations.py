@@ -6,14 +6,16 @@ Axes: T logged steps in ascending order; n samples in the order of `run.probe`; 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tb_xai_plugin.format import metadata
+from tb_xai_plugin.format import kinds
+from tb_xai_plugin.format.kinds import Kind
+from tb_xai_plugin.format.kinds.kind import R
 from tb_xai_plugin.reading.reader import Reader, Row
-from tb_xai_plugin.reading.statistics import shape_text
+from tb_xai_plugin.reading.statistics import shape_text, steps_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,19 +66,19 @@ def attributions(reader: Reader, run: str, method: str, layer: str) -> Attributi
     Raises:
         UnknownNameError, SchemaError: see `Reader.tag`.
     """
-    tag = metadata.attribution_tag(method, layer)
-    rows = _same_shape(reader, run, tag, "heat")
+    rows = _same_shape(reader, run, kinds.ATTRIBUTION, (method, layer), lambda record: record.heat)
+    found = [row.record for row in rows]
     return AttributionSeries(
         method,
         layer,
-        _steps(rows),
-        _stacked(rows, "heat", np.float32),
-        _stacked(rows, "targets", np.int64),
-        _stacked(rows, "scores", np.float32),
-        _stacked(rows, "predictions", np.int64),
-        _stacked(rows, "prediction_scores", np.float32),
-        signed=any(row.record.signed for row in rows),
-        probabilities=all(row.record.probabilities for row in rows),
+        steps_of(rows),
+        _stacked([one.heat for one in found], np.float32),
+        _stacked([one.targets for one in found], np.int64),
+        _stacked([one.scores for one in found], np.float32),
+        _stacked([one.predictions for one in found], np.int64),
+        _stacked([one.prediction_scores for one in found], np.float32),
+        signed=any(one.signed for one in found),
+        probabilities=all(one.probabilities for one in found),
     )
 
 
@@ -103,14 +105,14 @@ def trust(reader: Reader, run: str, method: str, layer: str) -> TrustSeries:
     Raises:
         UnknownNameError: if there is none; the message lists the tags.
     """
-    rows = reader.rows(run, metadata.trust_tag(method, layer))
+    rows = reader.rows(run, kinds.TRUST, method, layer)
     names = dict.fromkeys(name for row in rows for name in row.record.measures)
     samples = max((len(v) for row in rows for v in row.record.measures.values()), default=0)
     none = np.full(samples, np.nan, dtype=np.float32)
     return TrustSeries(
         method,
         layer,
-        np.array([row.step for row in rows], dtype=np.int64),
+        steps_of(rows),
         {name: np.stack([row.record.measures.get(name, none) for row in rows]) for name in names},
         rows[-1].record.missing if rows else {},
     )
@@ -122,29 +124,31 @@ def attention(reader: Reader, run: str, layer: str) -> AttentionSeries:
     Raises:
         UnknownNameError, SchemaError: see `Reader.tag`.
     """
-    rows = _same_shape(reader, run, metadata.attention_tag(layer), "weights")
+    rows = _same_shape(reader, run, kinds.ATTENTION, (layer,), lambda record: record.weights)
     return AttentionSeries(
-        layer, _steps(rows), _stacked(rows, "weights", np.float32), _stacked(rows, "entropy", np.float32)
+        layer,
+        steps_of(rows),
+        _stacked([row.record.weights for row in rows], np.float32),
+        _stacked([row.record.entropy for row in rows], np.float32),
     )
 
 
-def _same_shape(reader: Reader, run: str, tag: str, name: str) -> list[Row]:
-    rows = reader.rows(run, tag)
-    same = [row for row in rows if getattr(row.record, name).shape == getattr(rows[-1].record, name).shape]
+def _same_shape(
+    reader: Reader, run: str, kind: Kind[R], names: Sequence[str], array: Callable[[R], np.ndarray]
+) -> list[Row[R]]:
+    rows = reader.rows(run, kind, *names)
+    same = [row for row in rows if array(row.record).shape == array(rows[-1].record).shape]
     if len(same) < len(rows):
-        reader.note(run, f"tag {tag!r}: {len(rows) - len(same)} steps have another shape: left out")
+        reader.note(
+            run, f"tag {kind.tag(*names)!r}: {len(rows) - len(same)} steps have another shape: left out"
+        )
     return same
 
 
-def _stacked(rows: Sequence[Row], name: str, dtype: type) -> np.ndarray:
-    arrays = [getattr(row.record, name) for row in rows]
+def _stacked(arrays: Sequence[np.ndarray], dtype: type) -> np.ndarray:
     if len({array.shape for array in arrays}) > 1:
         # Only some steps name a class: the others get an impossible one, or no score.
         size = max(len(array) for array in arrays)
         missing = np.nan if dtype is np.float32 else -1
         arrays = [np.append(array, np.full(size - len(array), missing, dtype)) for array in arrays]
     return np.stack(arrays).astype(dtype) if arrays else np.zeros((0, 0), dtype)
-
-
-def _steps(rows: Sequence[Row]) -> np.ndarray:
-    return np.array([row.step for row in rows], dtype=np.int64)

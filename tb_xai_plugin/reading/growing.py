@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from tb_xai_plugin.format.records import PARAMETER_SIGNALS, PROBE, TRAINING_BATCH, LayerTable
+from tb_xai_plugin.format.records import PARAMETER_SIGNALS, PROBE, TRAINING_BATCH, LayerStats, LayerTable
 from tb_xai_plugin.reading import columns as series
 from tb_xai_plugin.reading.reader import Entry, Reader, Tag
 
@@ -58,7 +57,7 @@ def layer_stack(
     key = ("stack", run, tag.tag, only)
 
     def make() -> tuple[int, LayerStack]:
-        stack = grown(reader, tag, entries, tables, only, reader.cache.peek(key) or _EMPTY)
+        stack = grown(reader, tag, entries, tables, only, reader.cache.peek(key, LayerStack) or _EMPTY)
         return stack.nbytes, stack
 
     return reader.cache.get(key, make, version=(tag, tuple(sorted(tables))))
@@ -126,13 +125,13 @@ def _place(
 
 def _decoded(
     reader: Reader, tag: Tag, entries: Sequence[Entry], places: np.ndarray, tables: dict[str, LayerTable]
-) -> tuple[np.ndarray, list[Any], list[Layout]]:
+) -> tuple[np.ndarray, list[LayerStats], list[Layout]]:
     """Of the entries at `places`, those that can be used: their places, records and layouts."""
     rows_of: dict[str, tuple[str, ...]] = {}
     used, records, layouts = [], [], []
     for place in places.tolist():
         record = reader.decode(tag, entries[place])
-        if record is None:
+        if not isinstance(record, LayerStats):
             continue
         if record.table not in rows_of:
             rows_of[record.table] = _row_names(tables.get(record.table), record.signal)

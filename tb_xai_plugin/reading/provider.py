@@ -54,7 +54,8 @@ class ProviderSource:
     def load(self, entry: Entry) -> bytes | None:
         """The blob behind an entry; None if TensorBoard has dropped it since it was listed."""
         try:
-            return self._provider.read_blob(ctx=self._where["ctx"], blob_key=entry.content)
+            data: bytes = self._provider.read_blob(ctx=self._where["ctx"], blob_key=entry.content)
+            return data
         except errors.NotFoundError:
             return None
 

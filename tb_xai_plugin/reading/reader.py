@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
 from google.protobuf.message import DecodeError
 
-from tb_xai_plugin.format import codec, metadata
+from tb_xai_plugin.format import codec, kinds, metadata
 from tb_xai_plugin.format.errors import SchemaError, UnknownNameError
+from tb_xai_plugin.format.kinds import Kind
+from tb_xai_plugin.format.kinds.kind import R
+from tb_xai_plugin.format.records import Record
 from tb_xai_plugin.reading.cache import Cache
 
 
@@ -43,12 +46,12 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(Generic[R]):
     """One decoded record with its step and time (seconds since 1970)."""
 
     step: int
     wall_time: float
-    record: Any
+    record: R
 
 
 class Source(Protocol):
@@ -110,7 +113,7 @@ def restarts(entries: Iterable[Entry]) -> list[tuple[float, int]]:
 
 
 #: Small tags that every session of a run writes: a restart shows in them.
-_CLOCKS = (metadata.SCALARS_TAG, metadata.STATUS_TAG)
+_CLOCKS = (kinds.SCALARS.tag(""), kinds.RUN_STATUS.tag())
 
 #: Of one tag so many bytes stay as they were stored, the newest; older ones are read again when asked for.
 _KEPT_CONTENTS = 8 << 20
@@ -194,32 +197,56 @@ class Reader:
         """The size of all stored records of a tag, those included that no longer hold."""
         return self._stored(tag).content_bytes
 
-    def rows(self, run: str, name: str) -> list[Row]:
+    def rows(self, run: str, kind: Kind[R], *names: str) -> list[Row[R]]:
         """The decoded records of one tag in ascending steps; what cannot be decoded is left out and noted.
+
+        Args:
+            run: as TensorBoard names it.
+            kind: of the records.
+            *names: what the kind's tags are named by, e.g. a method and a layer.
 
         Raises:
             UnknownNameError, SchemaError: see `tag`.
         """
-        tag = self.tag(run, name)
-        rows = ((entry, self.record(tag, entry)) for entry in self.entries(tag))
-        return [Row(entry.step, entry.wall_time, record) for entry, record in rows if record is not None]
+        return self._rows(kind, self.tag(run, kind.tag(*names)))
 
-    def rows_or_none(self, run: str, name: str) -> list[Row]:
+    def rows_or_none(self, run: str, kind: Kind[R], *names: str) -> list[Row[R]]:
         """As `rows`, but empty if the run has no such tag."""
-        return self.rows(run, name) if any(tag.tag == name for tag in self.tags(run)) else []
+        tag = self._find(run, kind, names)
+        return [] if tag is None else self._rows(kind, tag)
 
-    def rows_of_kind(self, run: str, kind: str) -> list[Row]:
+    def rows_of_kind(self, run: str, kind: Kind[R]) -> list[Row[R]]:
         """The records of all tags of a kind in ascending steps."""
-        names = [tag.tag for tag in self.tags(run) if tag.kind == kind]
-        return sorted((row for name in names for row in self.rows(run, name)), key=lambda row: row.step)
+        tags = [tag for tag in self.tags(run) if tag.kind == kind.name]
+        return sorted((row for tag in tags for row in self._rows(kind, tag)), key=lambda row: row.step)
 
-    def latest(self, run: str, name: str) -> Any:
+    def latest(self, run: str, kind: Kind[R], *names: str) -> R | None:
         """The newest decodable record of one tag, or None."""
-        tag = next((tag for tag in self.tags(run) if tag.tag == name), None)
+        tag = self._find(run, kind, names)
         if tag is None:
             return None
         decoded = (self.record(tag, entry) for entry in reversed(self.entries(tag)))
-        return next((record for record in decoded if record is not None), None)
+        return next((record for record in decoded if isinstance(record, kind.record)), None)
+
+    def _find(self, run: str, kind: Kind[R], names: Sequence[str]) -> Tag | None:
+        name = kind.tag(*names)
+        tag = next((tag for tag in self.tags(run) if tag.tag == name), None)
+        return tag if tag is not None and self._holds(tag, kind) else None
+
+    def _holds(self, tag: Tag, kind: Kind[R]) -> bool:
+        return tag.kind == kind.name or self._note(
+            tag.run, f"tag {tag.tag!r} holds {tag.kind}, expected {kind.name}: left out"
+        )
+
+    def _rows(self, kind: Kind[R], tag: Tag) -> list[Row[R]]:
+        if not self._holds(tag, kind):
+            return []
+        rows = ((entry, self.record(tag, entry)) for entry in self.entries(tag))
+        return [
+            Row(entry.step, entry.wall_time, record)
+            for entry, record in rows
+            if isinstance(record, kind.record)
+        ]
 
     def problems(self, run: str) -> list[str]:
         """What could not be read of a run so far, one sentence each."""
@@ -258,25 +285,25 @@ class Reader:
             self._read_again[tag.tag] = {(e.step, e.wall_time): e.content for e in entries}
         return self._read_again[tag.tag]
 
-    def record(self, tag: Tag, entry: Entry) -> Any:
+    def record(self, tag: Tag, entry: Entry) -> Record | None:
         """The decoded record of an entry, kept; None, and a note, if it cannot be decoded."""
 
-        def decode() -> tuple[int, Any]:
+        def decode() -> tuple[int, Record | None]:
             data = self.load(tag, entry)
             return 4 * len(data or b"") + 64, self._decode(tag, entry, data)
 
         return self.cache.get(("record", tag.run, tag.tag, entry.step, entry.wall_time), decode)
 
-    def decode(self, tag: Tag, entry: Entry) -> Any:
+    def decode(self, tag: Tag, entry: Entry) -> Record | None:
         """As `record`, for who keeps what it needs of it."""
         return self._decode(tag, entry, self.load(tag, entry))
 
-    def _decode(self, tag: Tag, entry: Entry, data: bytes | None) -> Any:
+    def _decode(self, tag: Tag, entry: Entry, data: bytes | None) -> Record | None:
         if data is None:
             return None
         try:
             return codec.decode(tag.kind, data)
-        except (SchemaError, ValueError) as error:
+        except SchemaError as error:
             self.note(tag.run, f"tag {tag.tag!r}, step {entry.step}: {error}")
             return None
 
@@ -298,7 +325,7 @@ def unreadable(tag: Tag) -> str:
             f"tag {tag.tag!r} was written by schema version {tag.version}; this plugin reads up to "
             f"{metadata.SCHEMA_VERSION}: upgrade tb-xai-plugin"
         )
-    if tag.kind not in codec.CODECS:
+    if tag.kind not in kinds.BY_NAME:
         return f"tag {tag.tag!r} holds {tag.kind or 'something'!r}, which is no kind of record we know"
     return ""
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from tb_xai_plugin.format.kinds import KINDS, LAYER_STATS, LOSS_TRACE
 from tb_xai_plugin.format.records import Findings
-from tb_xai_plugin.reading.reader import Reader, Tag
+from tb_xai_plugin.reading.reader import Entry, Reader, Tag
 from tb_xai_plugin.rules import Diagnosis, Rule
 
-#: Kinds of records that rules look at.
-KINDS = ("LayerTable", "Setup", "RunStatus", "LayerStats", "UnitCounts", "Scalars", "HeadStats", "LossTrace")
-#: What belongs to the step before comes first, as it does in training; check-ups are of the state after it.
-ORDER = {kind: place for place, kind in enumerate(KINDS)}
+#: Kinds that rules look at → their place among the records of one step.
+ORDER = {kind.name: kind.replayed for kind in KINDS if kind.replayed}
+#: Steps at which the recorder looked, or might have: those with losses or statistics.
+LOOKED = (LOSS_TRACE.name, LAYER_STATS.name)
 
 
 def replayed(reader: Reader, run: str, rules: Sequence[Rule]) -> Findings:
     """The findings of a run: the rules look at the same steps as they did while it was recorded."""
     diagnosis = Diagnosis(rules)
-    tags = [tag for tag in reader.tags(run) if tag.kind in KINDS]
+    tags = [tag for tag in reader.tags(run) if tag.kind in ORDER]
     looks = sorted(_looks(reader, tags))
     last = looks[-1] if looks else -1
     waiting = iter(looks)
@@ -43,13 +43,10 @@ def _look(diagnosis: Diagnosis, step: int, last: bool) -> None:
 
 
 def _looks(reader: Reader, tags: Sequence[Tag]) -> set[int]:
-    """Steps at which the recorder looked, or might have: those with losses or statistics."""
-    return {
-        entry.step for tag in tags if tag.kind in ("LossTrace", "LayerStats") for entry in reader.entries(tag)
-    }
+    return {entry.step for tag in tags if tag.kind in LOOKED for entry in reader.entries(tag)}
 
 
-def _events(reader: Reader, tags: Sequence[Tag]) -> Iterator[tuple[int, Tag, Any]]:
+def _events(reader: Reader, tags: Sequence[Tag]) -> Iterator[tuple[int, Tag, Entry]]:
     """All entries in ascending steps, not decoded."""
     streams = [
         [(entry.step, ORDER[tag.kind], number, tag, entry) for entry in reader.entries(tag)]

@@ -7,15 +7,24 @@ Axes: T logged steps in ascending order; n samples of the probe.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from tb_xai_plugin.format import metadata
+from tb_xai_plugin.format import kinds
 from tb_xai_plugin.format.errors import UnknownNameError
-from tb_xai_plugin.format.records import LAYER_SIGNALS, PARAMETER_SIGNALS, Layer, LayerTable
+from tb_xai_plugin.format.kinds import Kind
+from tb_xai_plugin.format.kinds.kind import R
+from tb_xai_plugin.format.records import (
+    LAYER_SIGNALS,
+    PARAMETER_SIGNALS,
+    Histograms,
+    Layer,
+    LayerTable,
+    Parameter,
+    UnitCounts,
+)
 from tb_xai_plugin.reading import columns as series
 from tb_xai_plugin.reading.growing import SOURCES, layer_stack
 from tb_xai_plugin.reading.reader import Reader, Row, Tag
@@ -130,7 +139,7 @@ class NamedSeries:
 
 def layer_table(reader: Reader, run: str) -> LayerTable | None:
     """The newest table of layers and parameters, None before the first record."""
-    return reader.latest(run, metadata.LAYERS_TAG)
+    return reader.latest(run, kinds.LAYER_TABLE)
 
 
 def layer_stats(reader: Reader, run: str, signal: str, only: str | None = None) -> LayerStatsSeries:
@@ -139,7 +148,7 @@ def layer_stats(reader: Reader, run: str, signal: str, only: str | None = None) 
     Raises:
         UnknownNameError: if the run has no such signal; the message lists those it has.
     """
-    tag = _signal_tag(reader, run, signal, metadata.stats_tag(signal), "LayerStats")
+    tag = _signal_tag(reader, run, kinds.LAYER_STATS, signal)
     stack = layer_stack(reader, run, tag, _tables(reader, run), only)
     if only and len(stack.steps) and only not in stack.columns:
         known = series.union([columns for columns, _ in stack.layouts])
@@ -163,10 +172,8 @@ def histograms(reader: Reader, run: str, signal: str, only: str | None = None) -
     Raises:
         UnknownNameError: if the run has no such signal or row; the message lists those it has.
     """
-    rows = reader.rows(
-        run, _signal_tag(reader, run, signal, metadata.histograms_tag(signal), "Histograms").tag
-    )
-    named = _named(reader, run, rows, lambda record: record.counts)
+    _signal_tag(reader, run, kinds.HISTOGRAMS, signal)
+    named = _named(reader, run, reader.rows(run, kinds.HISTOGRAMS, signal))
     low, exponents = (named[-1][0].record.min_exponent, named[-1][0].record.exponents) if named else (0, 0)
     same = [
         pair for pair in named if (pair[0].record.min_exponent, pair[0].record.exponents) == (low, exponents)
@@ -176,9 +183,10 @@ def histograms(reader: Reader, run: str, signal: str, only: str | None = None) -
     names = _chosen(series.union([names for _, names in same]), only, f"{signal} histograms")
     counts = series.align([names for _, names in same], [row.record.counts for row, _ in same], names, 0)
     counts = counts.reshape(len(same), len(names), 2 * exponents + 2).astype(np.uint64)
+    rows = [row for row, _ in same]
     return HistogramSeries(
-        signal, _steps(same), names, bin_edges(low, exponents), counts[:, :, :-1], counts[:, :, -1],
-        _sources(same), _samples(same), low, exponents,
+        signal, steps_of(rows), names, bin_edges(low, exponents), counts[:, :, :-1], counts[:, :, -1],
+        _sources(rows), _samples(rows), low, exponents,
     )  # fmt: skip
 
 
@@ -188,8 +196,9 @@ def units(reader: Reader, run: str, layer: str) -> UnitSeries:
     Raises:
         UnknownNameError: if no table of the run has such a layer with units.
     """
-    tables, found, known = _tables(reader, run), [], {}
-    for row in reader.rows(run, metadata.UNITS_TAG):
+    tables, known = _tables(reader, run), dict[str, None]()
+    found: list[tuple[Row[UnitCounts], np.ndarray]] = []
+    for row in reader.rows(run, kinds.UNIT_COUNTS):
         table = tables.get(row.record.table)
         if table is None or sum(each.units for each in table.layers) != len(row.record.live):
             reader.note(run, f"units of step {row.step} fit no table of layers: left out")
@@ -201,16 +210,11 @@ def units(reader: Reader, run: str, layer: str) -> UnitSeries:
         raise UnknownNameError(f"no units of layer {layer!r}; layers: {', '.join(known) or 'none yet'}")
     width = len(found[-1][1])
     found = [(row, live) for row, live in found if len(live) == width]
-    samples = np.array([row.record.num_samples for row, _ in found], dtype=np.int64)
+    rows = [row for row, _ in found]
+    samples = _samples(rows)
     live = np.stack([live for _, live in found]) / np.maximum(samples, 1)[:, None]
     live[samples == 0] = np.nan
-    return UnitSeries(
-        layer,
-        np.array([row.step for row, _ in found], dtype=np.int64),
-        live.astype(np.float32),
-        samples,
-        tuple(row.record.source for row, _ in found),
-    )
+    return UnitSeries(layer, steps_of(rows), live.astype(np.float32), samples, _sources(rows))
 
 
 def scalars(reader: Reader, run: str) -> NamedSeries:
@@ -221,17 +225,17 @@ def scalars(reader: Reader, run: str) -> NamedSeries:
 def scalar_points(reader: Reader, run: str) -> dict[int, dict[str, float]]:
     """Step → name → value, of all groups; the loss of every step where it is known."""
     found: dict[int, dict[str, float]] = {}
-    for row in reader.rows_of_kind(run, "Scalars"):
+    for row in reader.rows_of_kind(run, kinds.SCALARS):
         found.setdefault(row.step, {}).update(row.record.values)
-    for row in reader.rows_or_none(run, metadata.LOSS_TAG):
-        for offset, loss in enumerate(row.record.values.tolist()):
-            found.setdefault(row.record.first_step + offset, {})["loss"] = loss
+    for trace in (row.record for row in reader.rows_or_none(run, kinds.LOSS_TRACE)):
+        for offset, loss in enumerate(trace.values.tolist()):
+            found.setdefault(trace.first_step + offset, {})["loss"] = loss
     return found
 
 
 def heads(reader: Reader, run: str) -> NamedSeries:
     """Normalised entropy (0 … 1) of every attention head; names are LAYER#HEAD."""
-    rows = reader.rows_or_none(run, metadata.HEADS_TAG)
+    rows = reader.rows_or_none(run, kinds.HEAD_STATS)
     return _by_name([(row.step, _head_entropies(row.record.layers)) for row in rows])
 
 
@@ -258,8 +262,9 @@ def _by_name(rows: Sequence[tuple[int, dict[str, float]]]) -> NamedSeries:
     return NamedSeries(steps, names, np.array(values, dtype=np.float64).reshape(len(rows), len(names)))
 
 
-def _signal_tag(reader: Reader, run: str, signal: str, tag: str, kind: str) -> Tag:
-    there = {each.signal: each for each in reader.tags(run) if each.kind == kind}
+def _signal_tag(reader: Reader, run: str, kind: Kind[R], signal: str) -> Tag:
+    tag = kind.tag(signal)
+    there = {each.signal: each for each in reader.tags(run) if each.kind == kind.name}
     if signal not in there and signal not in (*LAYER_SIGNALS, *PARAMETER_SIGNALS):
         known = ", ".join((*LAYER_SIGNALS, *PARAMETER_SIGNALS))
         raise UnknownNameError(f"no signal {signal!r}; signals: {known}")
@@ -268,26 +273,26 @@ def _signal_tag(reader: Reader, run: str, signal: str, tag: str, kind: str) -> T
         if any(each.tag == tag for each in reader.all_tags(run)):
             reader.tag(run, tag)
         raise UnknownNameError(
-            f"run {run!r} has no {kind} of {signal!r}; it has: {', '.join(there) or 'none yet'}"
+            f"run {run!r} has no {kind.name} of {signal!r}; it has: {', '.join(there) or 'none yet'}"
         )
     return reader.tag(run, tag)
 
 
 def _tables(reader: Reader, run: str) -> dict[str, LayerTable]:
-    return {row.record.id: row.record for row in reader.rows_or_none(run, metadata.LAYERS_TAG)}
+    return {row.record.id: row.record for row in reader.rows_or_none(run, kinds.LAYER_TABLE)}
 
 
 def _named(
-    reader: Reader, run: str, rows: Sequence[Row], values: Callable[[Any], np.ndarray]
-) -> list[tuple[Row, tuple[str, ...]]]:
+    reader: Reader, run: str, rows: Sequence[Row[Histograms]]
+) -> list[tuple[Row[Histograms], tuple[str, ...]]]:
     """Each row with the names of its record's rows; those that fit no table are left out and noted."""
     tables, named = _tables(reader, run), []
     for row in rows:
         table = tables.get(row.record.table)
-        listed: Sequence[Any] = ()
+        listed: Sequence[Layer | Parameter] = ()
         if table is not None:
             listed = table.parameters if row.record.signal in PARAMETER_SIGNALS else table.layers
-        if table is None or len(listed) != len(values(row.record)):
+        if table is None or len(listed) != len(row.record.counts):
             reader.note(run, f"{row.record.signal} of step {row.step} fits no table of layers: left out")
             continue
         named.append((row, tuple(each.name for each in listed)))
@@ -311,13 +316,14 @@ def _unit_range(layers: Sequence[Layer], name: str) -> slice | None:
     return None
 
 
-def _steps(named: Sequence[tuple[Row, Any]]) -> np.ndarray:
-    return np.array([row.step for row, _ in named], dtype=np.int64)
+def steps_of(rows: Iterable[Row[R]]) -> np.ndarray:
+    """Steps of rows, int64 [T]."""
+    return np.array([row.step for row in rows], dtype=np.int64)
 
 
-def _sources(named: Sequence[tuple[Row, Any]]) -> tuple[str, ...]:
-    return tuple(row.record.source for row, _ in named)
+def _sources(rows: Iterable[Row[Histograms]] | Iterable[Row[UnitCounts]]) -> tuple[str, ...]:
+    return tuple(row.record.source for row in rows)
 
 
-def _samples(named: Sequence[tuple[Row, Any]]) -> np.ndarray:
-    return np.array([row.record.num_samples for row, _ in named], dtype=np.int64)
+def _samples(rows: Iterable[Row[Histograms]] | Iterable[Row[UnitCounts]]) -> np.ndarray:
+    return np.array([row.record.num_samples for row in rows], dtype=np.int64)

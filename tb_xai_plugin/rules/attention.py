@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from tb_xai_plugin.rules.evidence import Evidence
-from tb_xai_plugin.rules.rule import INFO, Symptom
+from tb_xai_plugin.rules.rule import INFO, WARNING, Symptom, rule
 
 
+@rule("attention", WARNING, needs=("heads",), min_steps=5, leads_to=("dying_layer",), spreads=True)
 def attention_collapse(evidence: Evidence, *, low: float = 0.05, heads: float = 0.9) -> Iterator[Symptom]:
     """90 % of a layer's heads have an entropy below 5 % of ln(keys), twice running: they look at one token.
 
@@ -29,6 +30,7 @@ def attention_collapse(evidence: Evidence, *, low: float = 0.05, heads: float = 
             )  # fmt: skip
 
 
+@rule("attention", INFO, needs=("heads",), min_steps=200, told_before=("lagging_layer",))
 def dead_head(evidence: Evidence, *, high: float = 0.995) -> Iterator[Symptom]:
     """A head's entropy is above 99.5 % of ln(keys) after 200 steps: it averages all tokens."""
     for layer, normalised in _entropies(evidence):

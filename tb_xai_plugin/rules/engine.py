@@ -6,13 +6,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from tb_xai_plugin.format.records import Finding, Findings, RuleState
+from tb_xai_plugin.format.records import Finding, Findings, Record, RuleState
+from tb_xai_plugin.rules.catalogue import RULES
 from tb_xai_plugin.rules.evidence import Evidence
-from tb_xai_plugin.rules.folding import fold
+from tb_xai_plugin.rules.folding import Causes
 from tb_xai_plugin.rules.rule import Rule, Symptom
 
 LOGGER = logging.getLogger("tb_xai")
@@ -56,6 +56,8 @@ class Diagnosis:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
+        # Of all rules: what leads to what by way of a rule that is not at work does so all the same.
+        self._causes = Causes((*RULES, *self.rules))
         self.evidence = Evidence()
         self.new: list[Finding] = []
         self._streaks: dict[tuple[str, str], _Streak] = {}
@@ -65,7 +67,7 @@ class Diagnosis:
         self._written = 0
         self._changed = False
 
-    def add(self, step: int, record: Any) -> None:
+    def add(self, step: int, record: Record) -> None:
         """Take in one record."""
         self.evidence.add(step, record)
 
@@ -153,7 +155,8 @@ class Diagnosis:
         if need == "heads":
             return bool(e.heads)
         if need == "update_ratio":
-            return e.has("weight") and bool(np.isfinite(e.column("weight", "update_ratio", 100, 8)[1]).any())
+            known = e.has("weight", "update_ratio")
+            return known and bool(np.isfinite(e.column("weight", "update_ratio", 100, 8)[1]).any())
         return e.has(need)
 
     def _why_absent(self, need: str) -> str:
@@ -174,7 +177,7 @@ class Diagnosis:
             RuleState(rule.name, rule.family, *self._states.get(rule.name, (WAITING, "")), rule.definition)
             for rule in self.rules
         )
-        return Findings(fold(found, self.evidence.layer_rows), states, max(self._looked, 0))
+        return Findings(self._causes.fold(found, self.evidence.layer_rows), states, max(self._looked, 0))
 
     def take_new(self) -> list[Finding]:
         """Findings that were not taken before."""

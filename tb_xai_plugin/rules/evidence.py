@@ -7,12 +7,14 @@ step 100 and at step 1 000 000.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from tb_xai_plugin.format import records as r
+from tb_xai_plugin.format.errors import UnknownNameError
+from tb_xai_plugin.format.kinds import LAYER_STATS, UNIT_COUNTS
 
 #: Observations of a signal that are kept.
 KEEP = 128
@@ -48,6 +50,16 @@ class Trail:
         self._values[self._end] = values
         self._end += 1
         self.count += 1
+
+    def rearrange(self, places: Sequence[int | None]) -> None:
+        """Put what is kept into another order of its last axis: `places` of the old one, None for NaN."""
+        if self.first is None:
+            return
+        taken = [place or 0 for place in places]
+        missing = np.array([place is None for place in places], dtype=bool)
+        self._values, self.first = self._values[..., taken], self.first[..., taken]
+        self._values[..., missing] = np.nan
+        self.first[..., missing] = np.nan
 
     def last(self, steps: int, least: int = 1) -> slice:
         """The observations of the latest `steps` steps, but at least `least` of them (if there are)."""
@@ -94,34 +106,30 @@ class Evidence:
 
     # ---- growing
 
-    def add(self, step: int, record: Any) -> None:
+    def add(self, step: int, record: r.Record) -> None:
         """Take in one record; kinds that no rule looks at, and statistics that come too fast, are passed
         over."""
-        kind = type(record).__name__
-        if kind in ("LayerStats", "UnitCounts"):
-            tag = f"stats/{record.signal}" if kind == "LayerStats" else "units"
-            if not self.wants(tag, step):
-                return
-            self._taken[tag] = step
-        if kind == "LayerStats":
-            self._add_stats(step, record)
-        elif kind == "UnitCounts":
-            self.units.add(step, record.live)
-            self.unit_samples.add(step, np.array([record.num_samples]))
-            self.sources["units"] = record.source
-        elif kind == "Scalars":
+        if isinstance(record, r.LayerStats):
+            if self._takes(LAYER_STATS.tag_of(record), step):
+                self._add_stats(step, record)
+        elif isinstance(record, r.UnitCounts):
+            if self._takes(UNIT_COUNTS.tag_of(record), step):
+                self.units.add(step, record.live)
+                self.unit_samples.add(step, np.array([record.num_samples]))
+                self.sources["units"] = record.source
+        elif isinstance(record, r.Scalars):
             for name, value in record.values.items():
                 self.scalars.setdefault(name, Trail()).add(step, np.array(value))
-        elif kind == "LossTrace":
+        elif isinstance(record, r.LossTrace):
             self._add_losses(record)
-        elif kind == "HeadStats":
+        elif isinstance(record, r.HeadStats):
             for layer, (keys, entropy) in record.layers.items():
                 self.heads.setdefault(layer, (keys, Trail(32)))[1].add(step, entropy)
-        elif kind == "LayerTable":
+        elif isinstance(record, r.LayerTable):
             self._set_table(record)
-        elif kind == "Setup":
+        elif isinstance(record, r.Setup):
             self.setup, self.has_setup = record, True
-        elif kind == "RunStatus":
+        elif isinstance(record, r.RunStatus):
             self.status = record
 
     def wants(self, tag: str, step: int) -> bool:
@@ -129,10 +137,20 @@ class Evidence:
         last = self._taken.get(tag, -1)
         return last < 0 or step <= last or step - last >= max(1, step // THINNED)
 
+    def _takes(self, tag: str, step: int) -> bool:
+        if not self.wants(tag, step):
+            return False
+        self._taken[tag] = step
+        return True
+
     def _add_stats(self, step: int, record: r.LayerStats) -> None:
         if record.table != self.table.id:
             return
-        self.stats.setdefault(record.signal, Trail()).add(step, record.values)
+        trail = self.stats.setdefault(record.signal, Trail())
+        known = self.columns.get(record.signal, record.columns)
+        if record.columns != known:  # resumed with other statistics of the user's own
+            trail.rearrange([known.index(name) if name in known else None for name in record.columns])
+        trail.add(step, record.values)
         self.columns[record.signal] = record.columns
         self.sources[record.signal] = record.source
         self.samples[record.signal] = record.num_samples
@@ -164,7 +182,7 @@ class Evidence:
             self.stats, self._taken = {}, {}
             self.units, self.unit_samples = Trail(32), Trail(32)
         self.table = table
-        for name in ("layer_rows", "parameter_rows", "matrices", "hidden"):
+        for name in ("layer_rows", "matrices"):
             self.__dict__.pop(name, None)
 
     # ---- rows
@@ -196,21 +214,36 @@ class Evidence:
 
     # ---- values
 
-    def has(self, signal: str) -> bool:
-        """Whether a signal was observed."""
-        return signal in self.stats
+    def has(self, signal: str, name: str = "") -> bool:
+        """Whether a signal was observed; with a name, whether that statistic of it was."""
+        return signal in self.stats and (not name or name in self.columns[signal])
 
     def column(self, signal: str, name: str, steps: int, least: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """(steps [t], values [t, rows]) of one statistic over the latest `steps` steps."""
+        """(steps [t], values [t, rows]) of one statistic over the latest `steps` steps.
+
+        Raises:
+            UnknownNameError: if there is no such statistic; the message lists those there are.
+        """
         trail = self.stats[signal]
         place = trail.last(steps, least)
-        return trail.steps[place], trail.values[place][:, :, self.columns[signal].index(name)]
+        return trail.steps[place], trail.values[place][:, :, self._place(signal, name)]
+
+    def every(self, signal: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """As `column`, over all steps that are kept."""
+        trail = self.stats[signal]
+        return trail.steps, trail.values[:, :, self._place(signal, name)]
 
     def first(self, signal: str, name: str) -> np.ndarray:
         """[rows] of one statistic at its first observation."""
         values = self.stats[signal].first
         assert values is not None
-        return values[:, self.columns[signal].index(name)]
+        return values[:, self._place(signal, name)]
+
+    def _place(self, signal: str, name: str) -> int:
+        columns = self.columns[signal]
+        if name not in columns:
+            raise UnknownNameError(f"{signal} has no column {name!r}; columns: {', '.join(columns)}")
+        return columns.index(name)
 
     def scalar(self, name: str, least: int = 1, steps: int = 0) -> np.ndarray:
         """The latest values of a scalar; empty if there is none."""

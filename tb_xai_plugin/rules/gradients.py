@@ -8,9 +8,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from tb_xai_plugin.rules.evidence import Evidence
-from tb_xai_plugin.rules.rule import ERROR, INFO, WARNING, Symptom
+from tb_xai_plugin.rules.rule import ERROR, INFO, WARNING, Symptom, rule
 
 
+@rule(
+    "vanishing gradients",
+    WARNING,
+    needs=("weight_gradient",),
+    min_steps=15,
+    hold=15,
+    leads_to=("exploding_gradients",),
+)
 def vanishing_gradients(evidence: Evidence, *, ratio: float = 1e-3, window: int = 50) -> Iterator[Symptom]:
     """The root mean square gradient of a weight matrix is below 1/1000 of the last one's, at the median over
     50 steps, no parameter of the layers before it has 10 times as much, and the run does not learn.
@@ -60,6 +68,9 @@ def _arriving(evidence: Evidence, rms: np.ndarray) -> np.ndarray:
     return arriving
 
 
+@rule(
+    "exploding gradients", WARNING, needs=("weight_gradient",), min_steps=3, leads_to=("attention_collapse",)
+)
 def exploding_gradients(
     evidence: Evidence, *, factor: float = 10.0, times: int = 3, among: int = 8, ceiling: float = 1e4
 ) -> Iterator[Symptom]:
@@ -93,10 +104,9 @@ def exploding_gradients(
 
 def total_norms(evidence: Evidence) -> np.ndarray:
     """Norm of all gradients together, by observation [T]; NaN left out."""
-    trail = evidence.stats["weight_gradient"]
-    column = evidence.columns["weight_gradient"].index("norm")
+    _, norms_of = evidence.every("weight_gradient", "norm")
     with np.errstate(over="ignore"):
-        norms = np.sqrt(np.nansum(np.square(trail.values[:, :, column].astype(np.float64)), axis=1))
+        norms = np.sqrt(np.nansum(np.square(norms_of.astype(np.float64)), axis=1))
     finite: np.ndarray = norms[np.isfinite(norms)]
     return finite
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tb_xai_plugin.format.records import PROBE, Layer
 from tb_xai_plugin.rules.evidence import Evidence
-from tb_xai_plugin.rules.rule import INFO, Symptom
+from tb_xai_plugin.rules.rule import ERROR, INFO, WARNING, Symptom, rule
 
 #: Nonlinearities whose units can be exactly off. Others only ever come close.
 GATED = ("relu", "relu6", "threshold", "hardswish", "gelu", "silu", "mish", "smooth")
@@ -45,6 +45,7 @@ def rarely(samples: int) -> str:
     return f"silent on all {samples} samples seen, so active on fewer than {min(3 / max(samples, 1), 1):.1%} of inputs"
 
 
+@rule("dead units", ERROR, needs=("units",), min_steps=5, leads_to=("no_training",), spreads=True)
 def dead_layer(
     evidence: Evidence, *, share: float = 0.95, window: int = 30, least: int = 100
 ) -> Iterator[Symptom]:
@@ -102,19 +103,18 @@ def largest_jump(
 ) -> tuple[str, float, int, float] | None:
     """(parameter, update ratio, step, learning rate) of the largest update of the weights that feed a layer
     within 50 steps before `since`; None if none is above 0.3."""
-    if not evidence.has("weight"):
+    if not evidence.has("weight", "update_ratio"):
         return None
-    trail = evidence.stats["weight"]
-    near = (trail.steps <= since) & (trail.steps >= since - 50)
+    steps, every = evidence.every("weight", "update_ratio")
+    near = (steps <= since) & (steps >= since - 50)
     place = evidence.layer_rows[layer.name]
     owners = {each.name for each in evidence.table.layers[max(place - 2, 0) : place + 1]}
     rows = [i for i, p in enumerate(evidence.table.parameters) if p.layer in owners]
     if not rows or not near.any():
         return None
-    ratios = trail.values[near][:, rows, evidence.columns["weight"].index("update_ratio")]
-    ratios = np.nan_to_num(ratios, nan=0.0)
+    ratios = np.nan_to_num(every[near][:, rows], nan=0.0)
     at, which = np.unravel_index(int(ratios.argmax()), ratios.shape)
-    step = int(trail.steps[near][at])
+    step = int(steps[near][at])
     if ratios[at, which] < threshold:
         return None
     parameter = evidence.table.parameters[rows[int(which)]]
@@ -130,6 +130,9 @@ def rate_at(evidence: Evidence, group: int, step: int) -> float:
     return float(trail.values[max(index, 0)])
 
 
+@rule(
+    "dead units", WARNING, needs=("units",), min_steps=50, hold=20, leads_to=("rank_collapse",), spreads=True
+)
 def dying_layer(
     evidence: Evidence, *, share: float = 0.5, growth: float = 0.25, window: int = 50, least: int = 300
 ) -> Iterator[Symptom]:
@@ -156,6 +159,15 @@ def dying_layer(
             )  # fmt: skip
 
 
+@rule(
+    "saturation",
+    WARNING,
+    needs=("activation",),
+    min_steps=10,
+    hold=10,
+    leads_to=("vanishing_gradients",),
+    spreads=True,
+)
 def saturation(evidence: Evidence, *, tanh: float = 0.8, window: int = 50) -> Iterator[Symptom]:
     """The mean square of a tanh layer's outputs (of 2σ - 1 for a sigmoid's) is above 0.8: most units sit at
     their ends, where the slope is gone.
@@ -192,6 +204,14 @@ def _saturated(mean: float, std: float, kind: str, before: bool) -> tuple[float,
     return mean * mean + std * std, 0.0
 
 
+@rule(
+    "rank collapse",
+    ERROR,
+    needs=("activation", "units"),
+    min_steps=20,
+    hold=20,
+    leads_to=("update_ratio_low",),
+)
 def rank_collapse(evidence: Evidence, *, ratio: float = 1.05, window: int = 30) -> Iterator[Symptom]:
     """The units of a hidden layer vary in one direction only (participation ratio below 1.05) although more
     than two outputs are asked for.
@@ -200,11 +220,8 @@ def rank_collapse(evidence: Evidence, *, ratio: float = 1.05, window: int = 30) 
     """
     setup = evidence.setup
     classes = len([n for n in setup.class_counts if n]) if setup.class_counts else 0
-    columns = evidence.columns["activation"]
-    if (
-        max(classes, setup.output_shape[-1] if setup.output_shape else 0) <= 2
-        or "participation_ratio" not in columns
-    ):
+    outputs = setup.output_shape[-1] if setup.output_shape else 0
+    if max(classes, outputs) <= 2 or not evidence.has("activation", "participation_ratio"):
         return
     _, ranks = evidence.column("activation", "participation_ratio", window, 2)
     flat = []

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tb_xai_plugin.rules.evidence import Evidence
-from tb_xai_plugin.rules.rule import Symptom
+from tb_xai_plugin.rules.rule import ERROR, WARNING, Symptom, rule
 
 #: Below this the targets do not vary, and nothing can be better than a constant.
 NO_SPREAD = 1e-3
@@ -17,6 +17,20 @@ NO_SPREAD = 1e-3
 NOT_NEGATIVE = ("cross_entropy", "nll", "bce", "bce_logits", "mse", "l1", "huber")
 
 
+@rule(
+    "non-finite",
+    ERROR,
+    leads_to=(
+        "constant_output",
+        "worse_than_constant",
+        "constant_prediction",
+        "missing_class",
+        "oscillation",
+        "plateau",
+        "overfitting",
+    ),
+    spreads=True,
+)
 def nonfinite(evidence: Evidence, *, losses: int = 1) -> Iterator[Symptom]:
     """The loss, an activation, a gradient or a weight is NaN or infinite.
 
@@ -55,6 +69,7 @@ def _nonfinite(layer: str, value: float, statistic: str, what: str, since: int) 
     )  # fmt: skip
 
 
+@rule("head and loss", ERROR, needs=("setup", "loss"), leads_to=("nonfinite",))
 def negative_loss(evidence: Evidence, *, below: float = -1e-6) -> Iterator[Symptom]:
     """A loss that cannot be negative is below zero."""
     setup = evidence.setup
@@ -67,6 +82,7 @@ def negative_loss(evidence: Evidence, *, below: float = -1e-6) -> Iterator[Sympt
         )  # fmt: skip
 
 
+@rule("no learning", ERROR, needs=("base_loss",), min_steps=200, hold=20)
 def worse_than_constant(
     evidence: Evidence, *, share: float = 0.95, window: int = 100, start: int = 200
 ) -> Iterator[Symptom]:
@@ -112,6 +128,7 @@ def _unlearned(evidence: Evidence, stuck: bool) -> tuple[str, str]:
             "learning rate. A healthy network can learn 32 samples by heart.")  # fmt: skip
 
 
+@rule("learning rate", ERROR, needs=("loss",), min_steps=30, leads_to=("dead_layer",))
 def uphill_updates(
     evidence: Evidence, *, rise: float = 1.2, window: int = 30, largest_step: float = 0.1
 ) -> Iterator[Symptom]:
@@ -157,6 +174,7 @@ def _uphill(value: float, threshold: float, statistic: str, message: str, cause:
     )  # fmt: skip
 
 
+@rule("no learning", WARNING, needs=("base_loss",), min_steps=250, hold=50, told_before=("overfitting",))
 def plateau(
     evidence: Evidence, *, window: int = 200, level: float = 0.8, gain: float = 0.02
 ) -> Iterator[Symptom]:
@@ -187,6 +205,7 @@ def theil_sen(values: np.ndarray) -> float:
     return float(np.median((values[j] - values[i]) / (j - i)))
 
 
+@rule("oscillation", WARNING, needs=("loss",), min_steps=100, hold=50, told_before=("plateau",))
 def oscillation(
     evidence: Evidence, *, window: int = 100, swing: float = 1.0, level: float = 0.3
 ) -> Iterator[Symptom]:

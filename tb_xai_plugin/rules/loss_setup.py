@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tb_xai_plugin.rules.evidence import Evidence
-from tb_xai_plugin.rules.rule import INFO, WARNING, Symptom
+from tb_xai_plugin.rules.rule import ERROR, INFO, WARNING, Symptom, rule
 
 #: What a head can reach.
 RANGES = {
@@ -26,6 +26,7 @@ NAMES = {
 }  # fmt: skip
 
 
+@rule("head and loss", ERROR, needs=("setup",), leads_to=("update_ratio_high",))
 def broadcast_loss(evidence: Evidence) -> Iterator[Symptom]:
     """Outputs [B, 1] and targets [B] are compared as [B, B]: every output with every target."""
     shape = evidence.setup.broadcast_shape
@@ -42,6 +43,7 @@ def broadcast_loss(evidence: Evidence) -> Iterator[Symptom]:
         )  # fmt: skip
 
 
+@rule("head and loss", ERROR, needs=("setup",), leads_to=("update_ratio_high",))
 def head_loss_mismatch(evidence: Evidence) -> Iterator[Symptom]:
     """The model's last operation and the loss do not fit, e.g. a softmax before a cross-entropy."""
     setup = evidence.setup
@@ -127,6 +129,7 @@ def _output_layer(evidence: Evidence) -> str:
     return layers[-1].name if layers else ""
 
 
+@rule("head and loss", ERROR, needs=("setup",), leads_to=("update_ratio_high",))
 def target_range(evidence: Evidence, *, slack: float = 1e-6, outside: float = 0.01) -> Iterator[Symptom]:
     """Targets beyond what the head can reach.
 
@@ -153,6 +156,7 @@ def target_range(evidence: Evidence, *, slack: float = 1e-6, outside: float = 0.
         )  # fmt: skip
 
 
+@rule("data", WARNING, leads_to=("update_ratio_high",))
 def unscaled_inputs(
     evidence: Evidence, *, largest: float = 10.0, spread: float = 100.0, faintest: float = 0.01
 ) -> Iterator[Symptom]:
@@ -184,6 +188,7 @@ def unscaled_inputs(
     )  # fmt: skip
 
 
+@rule("data", WARNING, needs=("setup",), leads_to=("update_ratio_high",))
 def unscaled_targets(evidence: Evidence, *, largest: float = 10.0) -> Iterator[Symptom]:
     """Values to be predicted have a mean or standard deviation above 10, so that outputs near 0 are far off.
 
@@ -204,6 +209,7 @@ def unscaled_targets(evidence: Evidence, *, largest: float = 10.0) -> Iterator[S
     )  # fmt: skip
 
 
+@rule("head and loss", WARNING, leads_to=("update_ratio_high",))
 def hidden_softmax(evidence: Evidence) -> Iterator[Symptom]:
     """A softmax over the units of a hidden layer feeds a dense layer."""
     for layer in evidence.setup.hidden_softmax:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from tb_xai_plugin.rules.evidence import Evidence
-from tb_xai_plugin.rules.rule import INFO, WARNING, Symptom
+from tb_xai_plugin.rules.rule import ERROR, INFO, WARNING, Symptom, rule
 
 
+@rule("constant output", ERROR, needs=("checkup",), min_steps=10)
 def constant_output(evidence: Evidence, *, spread: float = 1e-3) -> Iterator[Symptom]:
     """In two check-ups running of the second half of training so far no output varies over samples by more than
     1/1000 of the targets' standard deviation (for classes, of the outputs' own size, at most 1)."""
@@ -36,6 +37,7 @@ def _labelled(evidence: Evidence) -> int:
     return sum(1 for count in evidence.setup.class_counts if count)
 
 
+@rule("class imbalance", WARNING, needs=("checkup",), min_steps=100, hold=20)
 def constant_prediction(evidence: Evidence, *, share: float = 0.1) -> Iterator[Symptom]:
     """In two check-ups running of the second half of training so far the entropy of the predicted classes is
     below 10 % of that of the labels."""
@@ -56,6 +58,7 @@ def constant_prediction(evidence: Evidence, *, share: float = 0.1) -> Iterator[S
         )  # fmt: skip
 
 
+@rule("class imbalance", WARNING, needs=("checkup",), min_steps=200, hold=20, told_before=("oscillation",))
 def missing_class(evidence: Evidence, *, samples: int = 3, share: float = 0.3) -> Iterator[Symptom]:
     """In two check-ups running of the second half of training so far none of a class's samples is recognised,
     for 30 % of the classes; warned of where classes are imbalanced or the rest is learned."""
@@ -84,6 +87,7 @@ def imbalance(evidence: Evidence, ratio: float = 10.0) -> str:
     return ""
 
 
+@rule("overfitting", INFO, needs=("checkup", "loss"), min_steps=100, hold=20, told_before=("dead_head",))
 def overfitting(
     evidence: Evidence, *, rise: float = 1.2, gap: float = 1.5, checks: int = 3, harm: float = 0.35
 ) -> Iterator[Symptom]:

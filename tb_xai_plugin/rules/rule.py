@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a rule is: a name, what it needs, and a pure function from evidence to symptoms."""
+"""What a rule is: a name, what it needs, what it leads to, and a pure function from evidence to symptoms."""
 
 from __future__ import annotations
 
@@ -52,6 +52,10 @@ class Rule:
             weight_gradient, update_ratio, units, heads.
         min_steps: optimiser steps before which it says nothing.
         hold: steps over which it must hold, in two looks at least, before it counts.
+        leads_to: names of the rules that come next in the chain of causes. A finding of this rule explains
+            those of these rules, and of all that they lead to in turn, unless they were seen well before it.
+        told_before: names of rules that are told after it though it leads to none of them.
+        spreads: of its findings at several layers, the first one explains the others.
     """
 
     name: str
@@ -62,3 +66,29 @@ class Rule:
     needs: tuple[str, ...] = ()
     min_steps: int = 0
     hold: int = 5
+    leads_to: tuple[str, ...] = ()
+    told_before: tuple[str, ...] = ()
+    spreads: bool = False
+
+
+def rule(
+    family: str,
+    severity: str,
+    *,
+    needs: tuple[str, ...] = (),
+    min_steps: int = 0,
+    hold: int = 5,
+    leads_to: tuple[str, ...] = (),
+    told_before: tuple[str, ...] = (),
+    spreads: bool = False,
+) -> Callable[[Check], Rule]:
+    """Makes a rule of a function: it has its name, and the first paragraph of its docstring as definition."""
+
+    def made(check: Check) -> Rule:
+        paragraph = " ".join((check.__doc__ or "").split("\n\n")[0].split())
+        return Rule(
+            check.__name__, family, severity, paragraph, check, needs, min_steps, hold, leads_to, told_before,
+            spreads,
+        )  # fmt: skip
+
+    return made

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from tb_xai_plugin.rules.evidence import Evidence
-from tb_xai_plugin.rules.rule import INFO, Symptom
+from tb_xai_plugin.rules.rule import ERROR, INFO, WARNING, Symptom, rule
 
 #: Layers whose initial gain is comparable.
 LINEAR = ("Linear", "Dense", "Conv1d", "Conv2d", "Conv3d", "Conv1D", "Conv2D", "Conv3D")
 
 
+@rule("initialisation", ERROR, needs=("weight",), leads_to=("update_ratio_high",))
 def constant_init(evidence: Evidence, *, spread: float = 1e-6, most_zero: int = 1) -> Iterator[Symptom]:
     """A weight matrix begins with one and the same value everywhere, so that its units stay alike.
 
@@ -39,6 +40,7 @@ def constant_init(evidence: Evidence, *, spread: float = 1e-6, most_zero: int = 
     )  # fmt: skip
 
 
+@rule("initialisation", WARNING, needs=("weight",), leads_to=("update_ratio_high",))
 def bad_init(
     evidence: Evidence, *, low: float = 0.02, high: float = 6.0, outputs: float = 100.0
 ) -> Iterator[Symptom]:
@@ -99,6 +101,7 @@ def fan(evidence: Evidence, row: int) -> float:
     return float(np.prod(shape[:-1] if keras else shape[1:]))
 
 
+@rule("initialisation", WARNING, needs=("base_loss",), min_steps=3, leads_to=("negative_loss",))
 def high_initial_loss(evidence: Evidence, *, factor: float = 10.0) -> Iterator[Symptom]:
     """The first losses are above 10 times (3 times for classes) that of the best constant prediction."""
     base, first = evidence.setup.base_loss, evidence.first_loss()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tb_xai_plugin.rules.evidence import Evidence
-from tb_xai_plugin.rules.rule import INFO, Symptom
+from tb_xai_plugin.rules.rule import ERROR, INFO, WARNING, Symptom, rule
 
 
 def moves(evidence: Evidence, window: int) -> tuple[np.ndarray, np.ndarray]:
@@ -24,6 +24,7 @@ def moves(evidence: Evidence, window: int) -> tuple[np.ndarray, np.ndarray]:
     return steps, moved
 
 
+@rule("no update", ERROR, needs=("weight",), min_steps=10, leads_to=("no_update",))
 def no_training(evidence: Evidence, *, window: int = 20) -> Iterator[Symptom]:
     """No parameter changed at all in 20 steps."""
     steps, moved = moves(evidence, window)
@@ -65,6 +66,7 @@ def _why_still(evidence: Evidence) -> tuple[str, str]:
             "Check the head and the loss, detach() and no_grad(), and that loss.backward() runs.")  # fmt: skip
 
 
+@rule("no update", WARNING, needs=("weight",), min_steps=15, hold=10, leads_to=("saturation",), spreads=True)
 def no_update(evidence: Evidence, *, window: int = 30) -> Iterator[Symptom]:
     """A layer's weights did not change in 30 steps while others did.
 
@@ -115,6 +117,7 @@ def _why_no_update(evidence: Evidence, rows: list[int], missing: bool) -> tuple[
     )
 
 
+@rule("learning rate", ERROR, needs=("update_ratio",), min_steps=4, hold=3, leads_to=("uphill_updates",))
 def update_ratio_high(
     evidence: Evidence,
     *,
@@ -185,6 +188,14 @@ def _too_high(evidence: Evidence, row: int, value: float, limit: float, window: 
     )  # fmt: skip
 
 
+@rule(
+    "learning rate",
+    WARNING,
+    needs=("update_ratio", "loss"),
+    min_steps=50,
+    hold=10,
+    leads_to=("high_initial_loss",),
+)
 def update_ratio_low(
     evidence: Evidence, *, tiny: float = 5e-5, small: float = 1e-3, window: int = 50
 ) -> Iterator[Symptom]:
@@ -224,6 +235,7 @@ def _still_falls(evidence: Evidence, window: int) -> bool:
     return bool(recent.mean() < first.mean() - 2 * error)
 
 
+@rule("learning rate", INFO, needs=("update_ratio",), min_steps=200, hold=50)
 def lagging_layer(evidence: Evidence, *, ratio: float = 0.01, window: int = 200) -> Iterator[Symptom]:
     """A matrix's update ratio is below 1 % of the median matrix's, at the median over 200 steps."""
     steps, ratios = matrix_ratios(evidence, window)

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,13 @@ from tensorboard import plugin_util
 from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
-from tb_xai_plugin.format import codec
+from tb_xai_plugin.format import codec, kinds
 from tb_xai_plugin.format import schema_pb2 as pb
-from tb_xai_plugin.format.metadata import LAYERS_TAG, SCHEMA_VERSION, display_name
-from tb_xai_plugin.format.records import PROBE, TRAINING_BATCH
+from tb_xai_plugin.format.kinds.statistics import SOURCES
+from tb_xai_plugin.format.metadata import SCHEMA_VERSION, display_name
+from tb_xai_plugin.format.records import Descriptions
 from tb_xai_plugin.reading import columns as series
+from tb_xai_plugin.reading import own
 from tb_xai_plugin.reading import statistics as stacks
 from tb_xai_plugin.reading.cache import Cache
 from tb_xai_plugin.reading.provider import ProviderSource
@@ -28,12 +32,14 @@ from tb_xai_plugin.tab.http import Answer, message_answer, text, whole
 
 _MOST_STEP = 2**63 - 1
 _MOST_WIDTH = 2000
-#: Signals that have names instead of layers.
-_NAMED = ("scalars", "heads")
+#: Signals whose rows have names instead of layers: how they are read, and what they are measured on.
+_NAMED: dict[str, tuple[Callable[[Reader, str], stacks.NamedSeries], int]] = {
+    kinds.SCALARS.series: (stacks.scalars, pb.SOURCE_UNSPECIFIED),
+    kinds.HEAD_STATS.series: (stacks.heads, pb.PROBE),
+}
 #: Rows × columns of a series: three float32 each, so that an answer stays below 300 KB before compression.
 #: With very many rows there are still so many columns.
 _MOST_CELLS, _LEAST_WIDTH = 24_000, 60
-_SOURCES = {TRAINING_BATCH: pb.TRAINING_BATCH, PROBE: pb.PROBE}
 
 
 class Answers:
@@ -58,9 +64,14 @@ class Answers:
         compact = whole(request, "compact", 0, 0, 1)
 
         def make() -> Answer:
-            tags = [_catalog_tag(tag, reader.entries(tag), bool(compact)) for tag in reader.tags(run)]
+            found = {
+                "run": run,
+                "name": display_name(run),
+                "tags": [_catalog_tag(tag, reader.entries(tag), bool(compact)) for tag in reader.tags(run)],
+                "descriptions": _described(own.descriptions(reader, run)),
+                "problems": reader.problems(run),  # last, because the others may find some
+            }
             # With thousands of steps TensorBoard's own conversion takes longer than all the rest.
-            found = {"run": run, "name": display_name(run), "tags": tags, "problems": reader.problems(run)}
             return Answer(json.dumps(found, allow_nan=False).encode())
 
         return self._until_news(reader, run, ("catalog", compact), make, tuple(reader.problems(run)))
@@ -97,14 +108,13 @@ class Answers:
 
     def _make_series(self, reader: Reader, run: str, signal: str, column: str, width: int) -> Answer:
         if signal in _NAMED:
-            named = stacks.scalars(reader, run) if signal == "scalars" else stacks.heads(reader, run)
-            samples = np.zeros(len(named.steps), np.int64)
-            source = pb.SOURCE_UNSPECIFIED if signal == "scalars" else pb.PROBE
-            return message_answer(_series(named, width, samples, source))
+            read, source = _NAMED[signal]
+            named = read(reader, run)
+            return message_answer(_series(named, width, np.zeros(len(named.steps), np.int64), source))
         stats = stacks.layer_stats(reader, run, signal, only=column)
         values = stats.column(column) if len(stats.steps) else stats.values[:, :, 0:0].reshape(0, 0)
         named = stacks.NamedSeries(stats.steps, stats.layers, values)
-        source = _SOURCES.get(stats.source, pb.SOURCE_UNSPECIFIED)
+        source = SOURCES.get(stats.source, pb.SOURCE_UNSPECIFIED)
         return message_answer(_series(named, width, stats.num_samples, source))
 
     def histograms(self, request: wrappers.Request) -> Answer:
@@ -131,7 +141,7 @@ class Answers:
                 exponents=found.exponents,
                 counts=series.summed(all_bins, starts).ravel().tolist(),
                 kept=len(found.steps),
-                source=_SOURCES.get(found.source, pb.SOURCE_UNSPECIFIED),
+                source=SOURCES.get(found.source, pb.SOURCE_UNSPECIFIED),
             )
         )
 
@@ -152,7 +162,7 @@ class Answers:
                 live=live.astype("<f4").tobytes(),
                 num_samples=samples.tolist(),
                 kept=len(found.steps),
-                source=_SOURCES.get(found.source, pb.SOURCE_UNSPECIFIED),
+                source=SOURCES.get(found.source, pb.SOURCE_UNSPECIFIED),
             )
         )
 
@@ -178,7 +188,7 @@ class Answers:
 def _run(reader: Reader, run: str, tags: list[Tag]) -> dict[str, Any]:
     # The table of layers is the first record of a run; without it, any small tag tells the time.
     readable = [tag for tag in tags if not tag.media] or tags
-    clock = next((tag for tag in readable if tag.tag == LAYERS_TAG), readable[0])
+    clock = next((tag for tag in readable if tag.tag == kinds.LAYER_TABLE.tag()), readable[0])
     entries = reader.entries(clock)
     newest = max(tags, key=lambda tag: tag.last_wall_time)
     return {
@@ -199,12 +209,16 @@ def _last_step(reader: Reader, tags: list[Tag]) -> int:
     return max((entries[-1].step for entries in written if entries), default=0)
 
 
-#: Kinds whose records the tab keeps one by one: it has to know which of them it has.
-_FRAMES = ("Attribution", "Attention", "Trust")
+def _described(found: Descriptions) -> dict[str, Any]:
+    """Descriptions as JSON holds them: an end of a scale that is no number is 0, that of the data."""
+    described = asdict(found)
+    for column in described["columns"]:
+        column.update({end: column[end] if math.isfinite(column[end]) else 0.0 for end in ("low", "high")})
+    return described
 
 
 def _catalog_tag(tag: Tag, entries: list[Entry], compact: bool) -> dict[str, Any]:
-    timed = entries if not compact or tag.kind in _FRAMES else entries[-1:]
+    timed = entries if not compact or kinds.BY_NAME[tag.kind].framed else entries[-1:]
     steps = [entry.step for entry in entries]
     return {
         "tag": tag.tag,
@@ -212,6 +226,7 @@ def _catalog_tag(tag: Tag, entries: list[Entry], compact: bool) -> dict[str, Any
         "method": tag.method,
         "layer": tag.layer,
         "signal": tag.signal,
+        "statistic": kinds.BY_NAME[tag.kind].statistic,
         **({"step_runs": series.runs_of(steps)} if compact else {"steps": steps}),
         "wall_times": [entry.wall_time for entry in timed],
     }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tb_xai_plugin.tab.answers import Answers
 
 
-class XaiPlugin(base_plugin.TBPlugin):
+class XaiPlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard has no types
     """The Explain tab: its files, and the questions that it asks."""
 
     plugin_name = PLUGIN_NAME

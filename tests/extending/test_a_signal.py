@@ -39,7 +39,9 @@ class Agreement(Signal):
     """How alike the maps of a layer are: needs a pass, which it shares with all else that is due."""
 
     name = "agreement"
-    kind = NumbersKind("agreement", "Agreement of channels", "Mean correlation of a layer's channels.", scale="signed")
+    kind = NumbersKind(
+        "agreement", "Agreement of channels", "Mean correlation of a layer's channels.", scale="signed"
+    )
 
     def request(self) -> CaptureRequest:
         """The output of the third layer."""

@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tb_xai_plugin.format import codec, metadata, records, schema_pb2, summary
-from tb_xai_plugin.format import codec_arrays as arrays
-from tb_xai_plugin.format import codec_maps as maps
+from tb_xai_plugin.format import arrays, codec, kinds, metadata, records, schema_pb2, summary
 from tb_xai_plugin.format.errors import SchemaError
+from tb_xai_plugin.format.kinds import explanations as maps
 
 
 def attribution(heat):
@@ -96,9 +95,10 @@ def test_trust_returns_equal():
 
 
 def test_every_record_has_a_codec():
-    with_codec = {row[1] for row in codec.CODECS.values()}
+    with_codec = {kind.record for kind in kinds.KINDS}
     parts = {records.Layer, records.Parameter, records.Signal, records.Notice, records.Cost, records.Finding,
-             records.RuleState}  # fmt: skip
+             records.RuleState, records.MethodDescription, records.ColumnDescription,
+             records.KindDescription}  # fmt: skip
     classes = {
         v for v in vars(records).values() if isinstance(v, type) and v.__module__.startswith(records.__name__)
     }
@@ -206,8 +206,8 @@ def test_the_generated_python_is_of_this_schema(tmp_path):
         "grpc_tools.protoc",
         "-I.",
         f"--python_out={tmp_path}",
-        "tb_xai_plugin/schema.proto",
+        "tb_xai_plugin/format/schema.proto",
     ]
     subprocess.run(command, cwd=root, check=True)
-    made = (tmp_path / "tb_xai_plugin/schema_pb2.py").read_text()
-    assert made == (root / "tb_xai_plugin/schema_pb2.py").read_text(), "run `make proto`"
+    made = (tmp_path / "tb_xai_plugin/format/schema_pb2.py").read_text()
+    assert made == (root / "tb_xai_plugin/format/schema_pb2.py").read_text(), "run `make proto`"

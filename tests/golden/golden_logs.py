@@ -133,8 +133,10 @@ def main() -> int:
         else:
             before = kept.read_text().splitlines()
             wrong = sorted({*before} ^ {*now})
+            moved = [line for line in before if line in now] != [line for line in now if line in before]
             different += before != now
-            print(f"{name}: {'the same' if before == now else f'{len(wrong)} lines differ, or their order'}")
+            order = ", in another order" if moved else ""
+            print(f"{name}: {'the same' if before == now else f'{len(wrong)} lines differ{order}'}")
             for line in wrong[:25]:
                 print(f"  {'-' if line in before else '+'} {line}")
     if task == "structure":

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from reductions import EVERYTHING, resolved
 from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
@@ -17,9 +18,9 @@ def observed(model, optimizer, step, probe=None):
     probe = data()[0].numpy() if probe is None else probe
     observer = TorchObserver(model, probe, [optimizer] if optimizer else [])
     observer.layout()
-    observer.arm()
+    observer.arm(EVERYTHING)
     step()
-    found = {part.signal: part for part in observer.collect()()}
+    found = resolved(observer.collect())
     rows = [layer.name for layer in observer.layout().table.layers]
     observer.close()
     assert count_hooks(model) == 0
@@ -54,9 +55,9 @@ def test_activations_gradients_and_weights_equal_what_plain_hooks_see():
     observer = TorchObserver(model, x.numpy(), [optimizer])
     observer.layout()
     handles = [getattr(model, name).register_forward_hook(keep(name)) for name in names]
-    observer.arm()
+    observer.arm(EVERYTHING)
     ordinary(model, optimizer, x, y)()
-    found = {part.signal: part for part in observer.collect()()}
+    found = resolved(observer.collect())
     for handle in handles:
         handle.remove()
     rows = [layer.name for layer in observer.layout().table.layers]
@@ -178,12 +179,12 @@ def test_the_last_batch_is_replayed_without_a_trace():
     model, (x, y) = NormDrop(), data()
     observer = TorchObserver(model, x.numpy())
     observer.layout()
-    assert observer.last_batch() is None
+    assert observer.last_batch(EVERYTHING) == {}
     functional.cross_entropy(model(x), y).backward()
     model.eval()
     state = {name: value.clone() for name, value in model.state_dict().items()}
     random = torch.get_rng_state()
-    (got,) = observer.last_batch()()
+    got = resolved(observer.last_batch(EVERYTHING))["activation"]
     assert (got.source, got.num_samples) == ("training batch", 12)
     row = [layer.name for layer in observer.layout().table.layers].index("norm")
     assert got.values[row, 1] == pytest.approx(0, abs=1e-5)  # by its own batch: training mode
@@ -197,7 +198,7 @@ def test_an_exception_in_the_forward_pass_leaves_no_hook():
     model, (x, _) = NormDrop(), data()
     observer = TorchObserver(model, x.numpy(), [torch.optim.SGD(model.parameters(), lr=0.1)])
     observer.layout()
-    observer.arm()
+    observer.arm(EVERYTHING)
     with pytest.raises(RuntimeError):
         model(torch.zeros(1, 2, 3, 3))
     observer.disarm()
@@ -210,10 +211,12 @@ def test_an_error_of_ours_in_a_hook_does_not_reach_the_forward_pass(monkeypatch)
     observer = TorchObserver(model, x.numpy())
     observer.layout()
     monkeypatch.setattr("tb_xai_callbacks.backends.torch.taps.live_counts", lambda *_: 1 / 0)
-    observer.arm()
+    observer.arm(EVERYTHING)
     model(x)
+    brought = observer.collect()
     with pytest.raises(ZeroDivisionError):
-        observer.collect()
+        brought["activation"]()
+    assert resolved({"weight": brought["weight"]})
     observer.close()
 
 

@@ -27,7 +27,7 @@ from transformers import BertForSequenceClassification, EarlyStoppingCallback, T
 
 from tb_xai_callbacks.transformers import ExplainCallback
 from tb_xai_plugin import open_log
-from tb_xai_plugin.format import codec, metadata
+from tb_xai_plugin.format import codec, kinds
 
 
 def train(folder, make=bert, attach=True, options=ALL, tokenizer=True, data=None, **settings):
@@ -227,7 +227,7 @@ def loss_name(log_dir):
     for path in sorted(log_dir.glob("xai/*tfevents*")):
         for event in EventFileLoader(str(path)).Load():
             for value in event.summary.value:
-                if value.tag == metadata.SETUP_TAG:
+                if value.tag == kinds.SETUP.tag():
                     found = codec.decode("Setup", value.tensor.string_val[0]).loss
     return found
 

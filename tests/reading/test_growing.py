@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plugin_logs import TABLE
 
-from tb_xai_plugin.format import codec, metadata
+from tb_xai_plugin.format import codec, kinds
 from tb_xai_plugin.format import records as r
 from tb_xai_plugin.format.errors import UnknownNameError
 from tb_xai_plugin.reading import reader as reading
@@ -26,7 +26,7 @@ TABLES = {
 }
 COLUMNS = (("mean", "norm"), ("norm", "std", "mean"))
 #: One stored record: table, columns, source, and whether its rows fit the table.
-kinds = st.tuples(
+layouts = st.tuples(
     st.sampled_from(list(TABLES)), st.sampled_from(COLUMNS), st.booleans(), st.sampled_from([0, 0, 1])
 )
 
@@ -42,9 +42,9 @@ class Log:
         self.stored.append(Entry(step, 100.0 + len(self.stored), codec.encode(record)))
 
     def tags(self, run: str | None) -> list[Tag]:
-        tables = Tag("run", metadata.LAYERS_TAG, "LayerTable")
+        tables = Tag("run", kinds.LAYER_TABLE.tag(), "LayerTable")
         newest = self.stored[-1] if self.stored else Entry(0, 0.0, b"")
-        name = metadata.stats_tag("activation")
+        name = kinds.LAYER_STATS.tag("activation")
         stats = Tag(
             "run", name, "LayerStats", signal="activation",
             last_step=newest.step, last_wall_time=newest.wall_time,
@@ -97,7 +97,7 @@ def check(found: stacks.LayerStatsSeries, log: Log) -> None:
 
 
 @given(
-    st.lists(st.lists(st.tuples(st.integers(0, 3), kinds), min_size=1, max_size=6), min_size=1, max_size=4)
+    st.lists(st.lists(st.tuples(st.integers(0, 3), layouts), min_size=1, max_size=6), min_size=1, max_size=4)
 )
 def test_a_growing_log_reads_as_the_whole_one(polls: list[list[tuple[int, Any]]]) -> None:
     log, cache, step, seed = Log(), Cache(), 0, 0
@@ -153,7 +153,7 @@ def test_bytes_that_were_let_go_are_read_again(monkeypatch: pytest.MonkeyPatch) 
     log = Log()
     grow(log, range(100))
     reader = Reader(log, Cache())
-    tag = reader.tag("run", metadata.stats_tag("activation"))
+    tag = reader.tag("run", kinds.LAYER_STATS.tag("activation"))
     entries = reader.entries(tag)
     held = sum(len(entry.content or b"") for entry in entries)
     assert 0 < held <= 1000

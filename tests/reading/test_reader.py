@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plugin_logs import NAN, TABLE, attribution, python_provider, reader, run_records, stats, status, write
 
-from tb_xai_plugin.format import metadata
+from tb_xai_plugin.format import kinds, metadata
 from tb_xai_plugin.format import records as r
 from tb_xai_plugin.format.errors import SchemaError, UnknownNameError
 from tb_xai_plugin.format.summary import record_summary
@@ -41,7 +41,7 @@ def test_every_kind_is_read(tmp_path: Path) -> None:
     tags = read.tags("a/xai")
     assert len(tags) == 11
     for tag in tags:
-        rows = read.rows("a/xai", tag.tag)
+        rows = read.rows_of_kind("a/xai", kinds.BY_NAME[tag.kind])
         assert rows[-1].step == (0 if tag.tag in ("layers", "probe") else 10)
         assert type(rows[-1].record).__name__ == tag.kind
     assert read.problems("a/xai") == []
@@ -49,16 +49,16 @@ def test_every_kind_is_read(tmp_path: Path) -> None:
 
 def test_nul_bytes_survive(tmp_path: Path) -> None:
     write(tmp_path / "xai", run_records([0]))
-    assert reader(tmp_path).latest("xai", "probe").images == (b"\x89PNG\0\0", b"png")
+    assert reader(tmp_path).latest("xai", kinds.PROBE).images == (b"\x89PNG\0\0", b"png")
 
 
 def test_restart_drops_what_it_undid(tmp_path: Path) -> None:
     write(tmp_path / "xai", run_records([0, 10, 20, 30], start=1000.0))
     write(tmp_path / "xai", run_records([0, 10, 12], start=9000.0))
     for read in (reader(tmp_path), open_log(tmp_path)["."]._reader):
-        rows = read.rows("xai", "scalars")
+        rows = read.rows("xai", kinds.SCALARS, "")
         assert [(row.step, row.wall_time) for row in rows] == [(0, 9000.0), (10, 9001.0), (12, 9002.0)]
-        assert read.latest("xai", "status").step == 12
+        assert read.latest("xai", kinds.RUN_STATUS).step == 12
         tag = read.tag("xai", "attribution/grad_cam/features.0")
         assert all(entry.step <= 12 and entry.wall_time >= 9000 for entry in read.entries(tag))
 
@@ -66,7 +66,7 @@ def test_restart_drops_what_it_undid(tmp_path: Path) -> None:
 def test_resumed_run_keeps_both_sessions(tmp_path: Path) -> None:
     write(tmp_path / "xai", run_records([0, 10, 20], start=1000.0))
     write(tmp_path / "xai", run_records([20, 30], start=9000.0))
-    rows = reader(tmp_path).rows("xai", "scalars")
+    rows = reader(tmp_path).rows("xai", kinds.SCALARS, "")
     assert [(row.step, row.wall_time) for row in rows] == [
         (0, 1000.0),
         (10, 1001.0),
@@ -80,7 +80,7 @@ def test_damaged_record_is_skipped_and_told(tmp_path: Path) -> None:
     damaged.value[0].tensor.string_val[0] = b"\xff\xff\xff"
     write(tmp_path / "xai", [(0, 1.0, TABLE), (0, 1.0, stats(0)), (5, 2.0, damaged), (9, 3.0, stats(9))])
     read = reader(tmp_path)
-    assert [row.step for row in read.rows("xai", "stats/activation")] == [0, 9]
+    assert [row.step for row in read.rows("xai", kinds.LAYER_STATS, "activation")] == [0, 9]
     (problem,) = read.problems("xai")
     assert "step 5" in problem
     assert "stats/activation" in problem
@@ -93,7 +93,7 @@ def test_newer_schema_is_refused_with_a_sentence(tmp_path: Path, monkeypatch: py
     write(tmp_path / "xai", [(0, 1.0, newer), (0, 1.0, status(0))])
     read = reader(tmp_path)
     with pytest.raises(SchemaError, match="version 9; this plugin reads up to 1: upgrade"):
-        read.rows("xai", "stats/activation")
+        read.rows("xai", kinds.LAYER_STATS, "activation")
     assert [tag.tag for tag in read.tags("xai")] == ["status"]
     assert "version 9" in read.problems("xai")[0]
 
@@ -116,7 +116,7 @@ def test_polling_reads_only_what_is_new(tmp_path: Path) -> None:
     for _ in range(3):
         read = reader(tmp_path, provider)
         read.cache = cache
-        read.rows("xai", "stats/activation")
+        read.rows("xai", kinds.LAYER_STATS, "activation")
     assert len(calls) == 3  # the tag, and the two that tell of restarts
 
 

@@ -7,10 +7,32 @@ from hypothesis import strategies as st
 
 from tb_xai_plugin.format.records import Finding
 from tb_xai_plugin.rules import RULES
-from tb_xai_plugin.rules.folding import CHOICES, ENDS, OF_ITSELF, ORDER, SLACK, SPREADING, fold
+from tb_xai_plugin.rules.folding import SLACK, Causes
 from tb_xai_plugin.rules.rule import SEVERITIES
 
 SEVERITY = {rule.name: rule.severity for rule in RULES}
+CAUSES = Causes(RULES)
+fold = CAUSES.fold
+
+# What the rules say, as a whole: the order in which people are told, and what stands at its two ends.
+ORDER = (
+    "broadcast_loss", "head_loss_mismatch", "target_range", "hidden_softmax", "unscaled_inputs",
+    "unscaled_targets", "constant_init", "bad_init", "update_ratio_high", "uphill_updates", "dead_layer",
+    "no_training", "no_update", "saturation", "vanishing_gradients", "exploding_gradients",
+    "attention_collapse", "dying_layer", "rank_collapse", "update_ratio_low", "high_initial_loss",
+    "negative_loss", "nonfinite", "constant_output", "worse_than_constant", "constant_prediction",
+    "missing_class", "oscillation", "plateau", "overfitting", "dead_head", "lagging_layer",
+)  # fmt: skip
+#: Choices of the user: nothing else leads to them.
+CHOICES = frozenset(ORDER[:8])
+#: What is no cause of anything else.
+ENDS = frozenset(ORDER[ORDER.index("constant_output") :])
+#: What does not come of anything else, though it stands late in the order.
+OF_ITSELF = frozenset({"lagging_layer", "dead_head"})
+#: Of one rule at several layers, the first one explains the others.
+SPREADING = frozenset(
+    {"dead_layer", "saturation", "no_update", "nonfinite", "dying_layer", "attention_collapse"}
+)
 DEPTH = {name: place for place, name in enumerate("abcdef")}
 
 

@@ -12,10 +12,11 @@ from evidence_builder import BASE, CHECKS, REGRESSION, TABLE, build, falling, la
 from tb_xai_plugin.format.records import PROBE, Layer
 from tb_xai_plugin.rules import RULES
 from tb_xai_plugin.rules.evidence import Trail
-from tb_xai_plugin.rules.folding import ORDER
+from tb_xai_plugin.rules.folding import Causes
 from tb_xai_plugin.rules.rule import ERROR, INFO, SEVERITIES, WARNING
 
 BY_NAME = {rule.name: rule for rule in RULES}
+ORDER = Causes(RULES).order
 
 
 def run(**options):

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from tb_xai_callbacks.torch import watch
 from tb_xai_plugin import open_log
-from tb_xai_plugin.format import codec, metadata
+from tb_xai_plugin.format import codec, kinds, metadata
 from tb_xai_plugin.rules import RULES, Rule, Symptom
 
 STRICT = {
@@ -151,7 +151,7 @@ def test_a_healthy_training_has_no_finding(tmp_path, caplog):
 
 def test_what_is_trained_on_what_is_in_the_log(tmp_path):
     train(tmp_path, steps=5)
-    setup = records_of(tmp_path, metadata.SETUP_TAG)[-1][1]
+    setup = records_of(tmp_path, kinds.SETUP.tag())[-1][1]
     x, y = data(80, 1)
     counts = torch.bincount(y)
     share = counts / counts.sum()
@@ -191,7 +191,7 @@ def test_check_ups_are_right_and_log_spaced(tmp_path):
 
 def test_the_loss_of_every_step_is_in_the_log_exactly(tmp_path):
     _, losses = train(tmp_path, steps=60, log_every_n_steps=7)
-    traces = [record for _, record in records_of(tmp_path, metadata.LOSS_TAG)]
+    traces = [record for _, record in records_of(tmp_path, kinds.LOSS_TRACE.tag())]
     joined = np.concatenate([trace.values for trace in traces])
     assert joined.tolist() == np.array(losses, np.float32).tolist()
     starts = [trace.first_step for trace in traces]
@@ -218,7 +218,7 @@ def test_a_loss_that_is_not_finite_is_found_with_its_very_step(value, broken, tm
 
 def test_losses_may_begin_later_than_training(tmp_path):
     _, losses = train(tmp_path, steps=30, given=lambda step: step >= 8)
-    traces = [record for _, record in records_of(tmp_path, metadata.LOSS_TAG)]
+    traces = [record for _, record in records_of(tmp_path, kinds.LOSS_TRACE.tag())]
     assert traces[0].first_step == 8
     assert (
         np.concatenate([trace.values for trace in traces]).tolist()
@@ -402,7 +402,7 @@ def trained_parameters(watching, tmp_path):
             explain.step(loss=loss)
     if explain:
         explain.close()
-        assert len(records_of(tmp_path, metadata.FINDINGS_TAG)) >= 1
+        assert len(records_of(tmp_path, kinds.FINDINGS.tag())) >= 1
     return [*model.state_dict().values(), torch.get_rng_state()]
 
 
@@ -432,7 +432,10 @@ def test_a_check_up_that_fails_does_not_stop_training_nor_the_other_rules(tmp_pa
     )
     assert keys(run.findings) == ["no_training"]
     assert states(run)["constant_output"][0] == "off"
-    assert len(np.concatenate([record.values for _, record in records_of(tmp_path, metadata.LOSS_TAG)])) == 60
+    assert (
+        len(np.concatenate([record.values for _, record in records_of(tmp_path, kinds.LOSS_TRACE.tag())]))
+        == 60
+    )
 
 
 # ---- losses by hand that train well

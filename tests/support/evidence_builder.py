@@ -108,30 +108,50 @@ def _size(parameter: r.Parameter) -> int:
     return int(np.prod(parameter.shape))
 
 
+def _rows(columns: Sequence[str], rows: Sequence[Mapping[str, float]]) -> np.ndarray:
+    """Values [rows, columns] by name; every column of a row must be given."""
+    values = [[row[column] for column in columns] for row in rows]
+    return np.array(values, np.float32).reshape(-1, len(columns))
+
+
+def _moments(
+    count: float, mean: float, std: float, spread: float, norm: float, zero: float
+) -> dict[str, float]:
+    """What every signal has; values lie within `spread` standard deviations."""
+    return {
+        "count": count, "mean": mean, "std": std, "min": -spread * std, "max": spread * std, "norm": norm,
+        "zero_fraction": zero, "nonfinite_count": 0,
+    }  # fmt: skip
+
+
 def _weights(table: r.LayerTable, step: int) -> np.ndarray:
     rows = []
     for p in table.parameters:
         fan = int(np.prod(p.shape[1:])) if len(p.shape) > 1 else 100
         std = float(np.sqrt(1.0 / max(fan, 1)))
         norm = std * np.sqrt(_size(p)) * (1 + 1e-3 * step)
-        rows.append([_size(p), 1e-4 * step, std, -3 * std, 3 * std, norm, 0, 0, 5e-3])
-    return np.array(rows, np.float32).reshape(-1, len(r.WEIGHT_COLUMNS))
+        rows.append({**_moments(_size(p), 1e-4 * step, std, 3, norm, 0), "update_ratio": 5e-3})
+    return _rows(r.WEIGHT_COLUMNS, rows)
 
 
 def _weight_gradients(table: r.LayerTable, step: int) -> np.ndarray:
     rms = 0.01 * (1 + 0.3 * np.sin(3 * step))
-    rows = [[_size(p), 0, rms, -3 * rms, 3 * rms, rms * np.sqrt(_size(p)), 0.1, 0] for p in table.parameters]
-    return np.array(rows, np.float32).reshape(-1, len(r.WEIGHT_GRADIENT_COLUMNS))
+    rows = [_moments(_size(p), 0, rms, 3, rms * np.sqrt(_size(p)), 0.1) for p in table.parameters]
+    return _rows(r.WEIGHT_GRADIENT_COLUMNS, rows)
 
 
 def _activations(table: r.LayerTable) -> np.ndarray:
-    rows = [[SAMPLES * x.units, 0.3, 0.5, -1.0, 3.0, 10.0, 0.4, 0, 0.0, 4.0] for x in table.layers]
-    return np.array(rows, np.float32).reshape(-1, len(r.LAYER_COLUMNS))
+    rows = [
+        {**_moments(SAMPLES * x.units, 0.3, 0.5, 1, 10.0, 0.4), "min": -1.0, "max": 3.0,
+         "dead_fraction": 0.0, "participation_ratio": 4.0}
+        for x in table.layers
+    ]  # fmt: skip
+    return _rows(r.LAYER_COLUMNS, rows)
 
 
 def _gradients(table: r.LayerTable) -> np.ndarray:
-    rows = [[SAMPLES * x.units, 0, 0.01, -0.03, 0.03, 0.2, 0.4, 0, 0.0] for x in table.layers]
-    return np.array(rows, np.float32).reshape(-1, len(r.GRADIENT_COLUMNS))
+    rows = [{**_moments(SAMPLES * x.units, 0, 0.01, 3, 0.2, 0.4), "dead_fraction": 0.0} for x in table.layers]
+    return _rows(r.GRADIENT_COLUMNS, rows)
 
 
 def _statistics(
@@ -175,7 +195,7 @@ def records(
     samples: int = SAMPLES,
     without: Sequence[str] = (),
     **edits: Edit,
-) -> Iterator[tuple[int, list[Any]]]:
+) -> Iterator[tuple[int, list[r.Record]]]:
     """(step, what becomes known at it), from step 0 to `steps` - 1.
 
     Args:
@@ -196,7 +216,7 @@ def records(
     """
     traced = 0
     for step in range(steps):
-        found: list[Any] = [table, replace(SETUP, **(setup or {}))] if step == 0 else []
+        found: list[r.Record] = [table, replace(SETUP, **(setup or {}))] if step == 0 else []
         if step % every == 0 or step == steps - 1:
             for signal, rows, columns, values in _statistics(table, step):
                 if signal not in without:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An observer whose every part can be made to fail; what it hands over is of the types that real ones hand over."""
+"""An observer whose every part can be made to fail; what it hands over is of the types of real ones."""
 
 from contextlib import contextmanager
 
@@ -79,7 +79,9 @@ class Fake:
             maps,
             maps,
             {"attn": np.full((2, 1, 3, 3), 1 / 3, np.float32)} if request.attention else {},
-            {"activation": self._reduction("activation", PROBE)} if "activation" in request.statistics else {},
+            {"activation": self._reduction("activation", PROBE)}
+            if "activation" in request.statistics
+            else {},
         )
 
     def outputs(self, inputs):

@@ -60,7 +60,7 @@ def write(directory: Path, timed: Iterable[tuple[int, float, Any]]) -> Path:
 
 def stats(step: int, signal: str = "activation", table: r.LayerTable = TABLE) -> r.LayerStats:
     values = np.full((len(table.layers), len(r.LAYER_COLUMNS)), step, dtype=np.float32)
-    values[-1, 8] = np.nan
+    values[-1, r.LAYER_COLUMNS.index("dead_fraction")] = np.nan
     return r.LayerStats(signal, r.TRAINING_BATCH, 32, table.id, r.LAYER_COLUMNS, values)
 
 

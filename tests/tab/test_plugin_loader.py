@@ -45,7 +45,8 @@ ours = [name for name in sys.modules if name.startswith("tb_xai_plugin.")]
 print(sorted(name.removeprefix("tb_xai_plugin.") for name in ours))
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "['errors', 'http', 'loader', 'names', 'plugin', 'static_files']"
+    listed = ["format", "format.errors", "loader", "names"]
+    assert ran.stdout.strip() == str([*listed, "tab", "tab.http", "tab.plugin", "tab.static_files"])
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ class DigitsNet(nn.Module):
         tokens = maps.flatten(2).transpose(1, 2)
         normed = self.norm(tokens)
         attended, _ = self.attention(normed, normed, normed, need_weights=False)
-        return self.head((tokens + attended).mean(dim=1))
+        logits: Tensor = self.head((tokens + attended).mean(dim=1))
+        return logits
 
 
 def digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:

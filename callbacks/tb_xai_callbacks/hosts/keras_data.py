@@ -53,7 +53,7 @@ def truth_of(probe: ProbeSet, labels: Any) -> np.ndarray | None:
     if probe.labels is None:
         return None if probe.targets is None else probe.targets.reshape(probe.size, *labels.shape[1:])
     if labels.ndim == 2 and labels.shape[1] > 1:
-        return np.eye(labels.shape[1], dtype=labels.dtype)[probe.labels]
+        return np.asarray(np.eye(labels.shape[1], dtype=labels.dtype)[probe.labels])
     return probe.labels.astype(labels.dtype).reshape(probe.size, *labels.shape[1:])
 
 

@@ -124,7 +124,8 @@ class Session(ABC):
                 with recorder.run.guard("loss"):
                     self._observer.note_loss(self.graph(loss))
                 with recorder.run.guard("scalars"):
-                    logged = {"loss": value, **(scalars() if scalars is not None else {})}
+                    found = {} if scalars is None else scalars()
+                    logged = found if "loss" in found else {"loss": value, **found}
             recorder.after_step(step, logged, value)
         recorder.tell()
 

@@ -22,7 +22,7 @@ from tb_xai_callbacks.settings import Settings
 #: Parameter groups whose learning rates are logged.
 MOST_GROUPS = 32
 #: From the arguments and keywords of a call to a probe, and to what else such a call is given.
-ChooseOfCall = Callable[[tuple[Any, ...], Mapping[str, Any]], "tuple[ProbeSet, Mapping[str, Any]]"]
+ChooseOfCall = Callable[[tuple[Any, ...], Mapping[str, Any]], "tuple[ProbeSet, Any]"]
 
 
 class TorchSession(Session):

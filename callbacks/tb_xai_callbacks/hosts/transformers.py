@@ -241,7 +241,7 @@ class ExplainCallback(TrainerCallback):
             if type(callback).__name__ == "TensorBoardCallback":
                 found = getattr(callback.tb_writer, "log_dir", None) or getattr(callback, "logging_dir", None)
                 if found:
-                    return found
+                    return str(found)
         given = os.environ.get("TENSORBOARD_LOGGING_DIR") or getattr(args, "logging_dir", None)
         return os.path.expanduser(given) if given else args.output_dir
 

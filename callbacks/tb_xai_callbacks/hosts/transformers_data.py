@@ -172,7 +172,7 @@ class NextToken:
 
     def __call__(self, returned: Any) -> Tensor:
         """What the model returned → logits."""
-        logits = returned["logits"] if isinstance(returned, Mapping) else returned[0]
+        logits: Tensor = returned["logits"] if isinstance(returned, Mapping) else returned[0]
         if self._training or logits.dim() != 3:
             return logits
         if self._mask is None or self._mask.shape[1] != logits.shape[1]:

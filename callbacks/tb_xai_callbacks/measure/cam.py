@@ -144,7 +144,7 @@ def channel_masks(channels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     masks = bilinear(channels, size)
     masks = masks - masks.min((2, 3), keepdims=True)
     top = masks.max((2, 3), keepdims=True)
-    return masks / np.where(top == 0, 1, top)
+    return np.asarray(masks / np.where(top == 0, 1, top))
 
 
 def score_cam(
@@ -180,7 +180,7 @@ def score_cam(
         scores[:, start : start + batch] = score_of(masks)
     weights = np.exp(scores - scores.max(1, keepdims=True))
     weights /= weights.sum(1, keepdims=True)
-    return (weights[:, :, None, None] * chosen).sum(1).clip(min=0).astype(np.float32)
+    return np.asarray((weights[:, :, None, None] * chosen).sum(1).clip(min=0).astype(np.float32))
 
 
 def tokens_to_map(tokens: Any, grid: tuple[int, int], prefix: int) -> Any:

@@ -25,7 +25,7 @@ def layer_conductance(activations: np.ndarray, gradients: np.ndarray) -> np.ndar
     y, slope = np.asarray(activations, dtype=np.float64), np.asarray(gradients, dtype=np.float64)
     if y.shape != slope.shape or y.ndim < 2 or len(y) < 2:
         raise ValueError(f"need two arrays [s n …], s ≥ 2, got shapes {y.shape} and {slope.shape}")
-    return ((slope[1:] + slope[:-1]) / 2 * np.diff(y, axis=0)).sum(0).astype(np.float32)
+    return np.asarray(((slope[1:] + slope[:-1]) / 2 * np.diff(y, axis=0)).sum(0).astype(np.float32))
 
 
 def neuron_conductance(
@@ -48,4 +48,4 @@ def neuron_conductance(
     ):
         shapes = f"{upper.shape}, {lower.shape}, {weights.shape} and {np.shape(change)}"
         raise ValueError(f"need [s n], [s n …], [s] and [n …], got {shapes}")
-    return (change * np.einsum("s,sn,sn...->n...", weights, upper, lower)).astype(np.float32)
+    return np.asarray((change * np.einsum("s,sn,sn...->n...", weights, upper, lower)).astype(np.float32))

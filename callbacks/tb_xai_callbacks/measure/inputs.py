@@ -54,7 +54,7 @@ def saliency(gradient: Gradient, inputs: np.ndarray) -> np.ndarray:
     Simonyan et al., "Deep Inside Convolutional Networks", ICLR Workshop 2014, section 3.1, which then
     takes the maximum over channels: `to_magnitude`.
     """
-    return np.abs(_gradient_at(gradient, inputs))
+    return np.asarray(np.abs(_gradient_at(gradient, inputs)))
 
 
 def input_x_gradient(gradient: Gradient, inputs: np.ndarray) -> np.ndarray:
@@ -62,7 +62,7 @@ def input_x_gradient(gradient: Gradient, inputs: np.ndarray) -> np.ndarray:
 
     Shrikumar et al., "Not Just a Black Box", arXiv 1605.01713.
     """
-    return inputs * _gradient_at(gradient, inputs)
+    return np.asarray(inputs * _gradient_at(gradient, inputs))
 
 
 def noisy_copies(inputs: np.ndarray, noise: float, copies: int, seed: int) -> Iterator[np.ndarray]:

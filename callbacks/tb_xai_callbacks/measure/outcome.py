@@ -33,7 +33,7 @@ class LossFacts:
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(values, -60, 60)))
+    return np.asarray(1 / (1 + np.exp(-np.clip(values, -60, 60))))
 
 
 #: What a loss applies to the outputs before it compares, by the names of `records.Setup.link`.
@@ -150,7 +150,7 @@ def predicted(outputs: np.ndarray, facts: LossFacts) -> np.ndarray:
     """Outputs [n C] -> classes [n]; of [n 1], where one output tells 0 from 1, by its sign or half."""
     values = np.asarray(outputs, dtype=np.float64).reshape(len(outputs), -1)
     if values.shape[1] > 1:
-        return np.nan_to_num(values, nan=-np.inf).argmax(axis=1)
+        return np.asarray(np.nan_to_num(values, nan=-np.inf).argmax(axis=1))
     squashed = facts.loss == "bce" or facts.head in ("sigmoid", "softmax")
     return (values[:, 0] > (0.5 if squashed else 0)).astype(np.int64)
 

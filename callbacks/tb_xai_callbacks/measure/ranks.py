@@ -82,7 +82,7 @@ def strongest(maps: np.ndarray, share: float = 0.1) -> np.ndarray:
     flat = np.where(np.isfinite(flat).all(1, keepdims=True), flat, 0)
     cells = max(1, ceil(share * flat.shape[1] - 1e-9))
     least = np.partition(flat, -cells, axis=1)[:, [-cells]]
-    return ((flat >= least) & (flat > flat.min(1, keepdims=True))).reshape(np.shape(maps))
+    return np.asarray(((flat >= least) & (flat > flat.min(1, keepdims=True))).reshape(np.shape(maps)))
 
 
 def set_overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ def _mask(entry: Any, sample: int, size: tuple[int, int]) -> np.ndarray:
         return np.zeros(size, dtype=bool)
     array = np.asarray(entry)
     if array.shape == size and (array.dtype == bool or size[1] != 4):
-        return array != 0
+        return np.asarray(array != 0)
     if array.ndim == 1 and array.shape == (4,):
         array = array[None]
     if array.ndim != 2 or array.shape[1] != 4 or array.dtype.kind not in "iuf":

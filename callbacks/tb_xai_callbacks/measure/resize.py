@@ -39,4 +39,4 @@ def bilinear(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     resized = rows @ wide @ columns.T
     if not finite.all():
         resized[rows @ (~finite).astype(float) @ columns.T > 0] = np.nan
-    return resized.astype(np.result_type(maps.dtype, np.float32))
+    return np.asarray(resized.astype(np.result_type(maps.dtype, np.float32)))

@@ -94,4 +94,4 @@ def mean_row(rollout: np.ndarray, prefix: int = 0, real: np.ndarray | None = Non
     counted = np.ones(rollout.shape[:2], bool) if real is None else real
     counted = counted[:, prefix:, None]
     total = np.where(counted, rollout[:, prefix:, prefix:], 0).sum(1)
-    return total / np.maximum(counted.sum(1), 1)
+    return np.asarray(total / np.maximum(counted.sum(1), 1))

@@ -45,7 +45,7 @@ def class_axis(outputs: np.ndarray) -> int:
 def softmax(logits: np.ndarray, axis: int) -> np.ndarray:
     """Probabilities along `axis`, computed without overflow."""
     shifted = np.exp(logits - logits.max(axis=axis, keepdims=True))
-    return shifted / shifted.sum(axis=axis, keepdims=True)
+    return np.asarray(shifted / shifted.sum(axis=axis, keepdims=True))
 
 
 def are_probabilities(outputs: np.ndarray, axis: int) -> bool:
@@ -56,7 +56,7 @@ def are_probabilities(outputs: np.ndarray, axis: int) -> bool:
 def _per_sample(values: np.ndarray, axis: int) -> np.ndarray:
     """Outputs [n, …] -> [n, classes], averaged over positions."""
     moved = np.moveaxis(values, axis, 1)
-    return moved.reshape(*moved.shape[:2], -1).mean(axis=2)
+    return np.asarray(moved.reshape(*moved.shape[:2], -1).mean(axis=2))
 
 
 def _wanted(

@@ -64,7 +64,7 @@ def live_counts(values: np.ndarray, unit_axis: int, threshold: float = 0.0) -> n
     array = np.moveaxis(np.abs(np.asarray(values)), unit_axis, 1)
     active = (array > threshold) | np.isnan(array)
     positions = tuple(range(2, active.ndim))
-    return active.any(axis=positions).sum(axis=0).astype(np.uint32)
+    return np.asarray(active.any(axis=positions).sum(axis=0).astype(np.uint32))
 
 
 def participation_ratio(values: np.ndarray, unit_axis: int) -> float:

@@ -38,7 +38,7 @@ class Stability:
 
 def _finite(maps: np.ndarray) -> np.ndarray:
     """[n …] -> [n]: whether all values are finite."""
-    return np.logical_and.reduce(np.isfinite(maps), axis=tuple(range(1, np.ndim(maps))))
+    return np.asarray(np.logical_and.reduce(np.isfinite(maps), axis=tuple(range(1, np.ndim(maps)))))
 
 
 def pixel_order(heat: np.ndarray, size: tuple[int, int], seed: int = 0) -> np.ndarray:
@@ -155,7 +155,7 @@ def completeness_gap(attribution: np.ndarray, change: np.ndarray) -> np.ndarray:
 
     [n], in the unit of the score; 0 is complete. Sundararajan et al., ICML 2017, proposition 1.
     """
-    return flatten(attribution).sum(1) - np.asarray(change, dtype=np.float64)
+    return np.asarray(flatten(attribution).sum(1) - np.asarray(change, dtype=np.float64))
 
 
 def _masked(heat: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -100,4 +100,4 @@ def _regions(main: np.ndarray, samples: int, index: np.ndarray, regions: Any) ->
             "[n c h w], [n h w c] or [n h w]"
         )
     rows, columns = (main.shape[axis] for axis in axes.positions)
-    return masks_of(regions, samples, (rows, columns))[index]
+    return np.asarray(masks_of(regions, samples, (rows, columns))[index])

@@ -41,7 +41,7 @@ def thinning() -> Schedule:
             return True
         if step < 200:
             return step % 5 == 0
-        return step % (10 ** (len(str(step)) - 2)) == 0
+        return bool(step % (10 ** (len(str(step)) - 2)) == 0)
 
     return is_due
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tb_xai_callbacks.backends.contract import Absence
 from tb_xai_callbacks.signals.attention import Attention
 from tb_xai_callbacks.signals.checkup import CheckUp, TrainingSetup
 from tb_xai_callbacks.signals.diagnosis import LiveDiagnosis
 from tb_xai_callbacks.signals.explanations import Explanations
 from tb_xai_callbacks.signals.losses import Losses
-from tb_xai_callbacks.signals.signal import Absence, Signal
+from tb_xai_callbacks.signals.signal import Signal
 from tb_xai_callbacks.signals.statistics import Activations, Gradients, Weights
 from tb_xai_callbacks.signals.trust import Trust
 

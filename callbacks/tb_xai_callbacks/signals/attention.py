@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from tb_xai_callbacks.backends.contract import Capture, CaptureRequest, Layout
+from tb_xai_callbacks.backends.contract import Absence, Capture, CaptureRequest, Layout
 from tb_xai_callbacks.measure.attention import head_entropy, pool_attention, without_padding
 from tb_xai_callbacks.probe.samples import ProbeSet
-from tb_xai_callbacks.signals.signal import NO_PROBE, Absence, Signal
+from tb_xai_callbacks.signals.signal import NO_PROBE, Signal
 from tb_xai_plugin.format.records import Attention as Maps
 from tb_xai_plugin.format.records import HeadStats, Record
 

@@ -17,7 +17,7 @@ from tb_xai_callbacks.run.run import Run
 from tb_xai_callbacks.signals.losses import looked_at
 from tb_xai_callbacks.signals.signal import Signal
 from tb_xai_plugin.format.records import Finding, Record
-from tb_xai_plugin.rules import RULES, Diagnosis
+from tb_xai_plugin.rules import RULES, Diagnosis, rules_named
 
 
 class LiveDiagnosis(Signal):
@@ -29,7 +29,8 @@ class LiveDiagnosis(Signal):
     def begin(self, run: Run, peers: Mapping[str, Signal]) -> None:
         """See `Signal.begin`."""
         super().begin(run, peers)
-        self.rules = Diagnosis(RULES if run.settings.rules is None else run.settings.rules)
+        wanted = run.settings.rules
+        self.rules = Diagnosis(RULES if wanted is None else rules_named(wanted))
         self._checkup = peers["check-up"]
         self._found: list[Finding] = []
         self._lock = threading.Lock()

@@ -1,228 +1,226 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The explanations of a run: every method that was asked for, and now and then how far to believe them."""
+"""Explanations: every method that was asked for, made of the shared pass or of further ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
-from tb_xai_callbacks.attribution import maps as attribution
-from tb_xai_callbacks.attribution.maps import Explained
-from tb_xai_callbacks.attribution.methods import (
-    GRADIENT_ROLLOUT,
-    INPUT,
-    INPUT_METHODS,
-    LAYER_METHODS,
-    ROLLOUTS,
-    Question,
-    map_of,
-)
-from tb_xai_callbacks.attribution.trust import Measured
-from tb_xai_callbacks.backends.contract import Capture, Layout, Observer, TargetLayer
-from tb_xai_callbacks.console import LOGGER, sentence
-from tb_xai_callbacks.measure.cam import CAMS
-from tb_xai_callbacks.options import Options
+from tb_xai_callbacks.attribution import Method, Question, describe, methods_from
+from tb_xai_callbacks.attribution.explained import Explained
+from tb_xai_callbacks.attribution.method import ATTENTION, LAYER
+from tb_xai_callbacks.attribution.question import Tokens
+from tb_xai_callbacks.backends.contract import Absence, Capture, CaptureRequest, Layout, TargetLayer
+from tb_xai_callbacks.console import LOGGER, reason_of
+from tb_xai_callbacks.measure.scores import Selection, select, select_scores
 from tb_xai_callbacks.probe.samples import ProbeSet
-from tb_xai_callbacks.run.budget import Pace
-from tb_xai_callbacks.run.status import Journal
-from tb_xai_callbacks.signals.attention import without_padding
-from tb_xai_plugin.format.records import Attribution
+from tb_xai_callbacks.run.run import Run
+from tb_xai_callbacks.signals.map_layers import resolve_targets
+from tb_xai_callbacks.signals.signal import NO_PROBE, Signal
+from tb_xai_plugin.format.records import Attribution, Descriptions, Record, RunStatus
 
-#: Trust is measured from this step on, each time the steps have grown by this, and at the end.
-TRUST_FROM, TRUST_RATIO = 10.0, 4.0
-#: How many times as long as the explanation that it judges, as a guess before it was measured.
-TRUST_PASSES = 25
-#: The layer that rollouts are recorded under.
-ATTENTION = "attention"
-
-Put = Callable[[int, str, Callable[[], Iterable[Any]]], None]
+NO_LABELS = (
+    'targets="label", but the probe has no labels, so the predicted class is explained; give probe=(x, y)'
+)
 
 
-class Explanations:
-    """Makes the attributions of a snapshot.
+class Explanations(Signal):
+    """Attributions of the probe. A method that fails is off by itself, with its reason in the tab.
 
-    A method that fails is switched off by itself, with its reason in the tab.
-
-    Args:
-        observer: the model.
-        probe: the samples; None: there is nothing to explain.
-        layout: attention's grid of tokens, call counts.
+    Attributes:
         targets: the layers that are explained.
-        options: `methods`, `strict`.
-        put: the recorder's queue.
-        pace: accounts for the time of trust.
-        journal: where a method's state is told.
+        asked: the methods that were asked for.
+        step: that of the latest snapshot; -1 before.
+        explained: what all attributions of it share.
+        maps: heat of it by (method, layer), not pooled, of methods that took passes of their own.
     """
 
-    def __init__(
-        self,
-        observer: Observer,
-        probe: ProbeSet | None,
-        layout: Layout,
-        targets: Sequence[TargetLayer],
-        options: Options,
-        put: Put,
-        pace: Pace,
-        journal: Journal,
-    ) -> None:
-        self.observer = observer
-        self.probe = probe
-        self.layout = layout
-        self.targets = tuple(targets)
-        self.strict = options.strict
-        wanted = tuple(dict.fromkeys(options.methods))
-        self.cams = tuple(name for name in wanted if name in CAMS)
-        self.others = [name for name in wanted if name in (*INPUT_METHODS, *LAYER_METHODS)]
-        self.others += [name for name in wanted if name == GRADIENT_ROLLOUT]
-        self.rollouts = [name for name in wanted if name in ROLLOUTS]
-        self._put = put
-        self._pace = pace
-        self._journal = journal
-        self._trusted, self._trust_next = -1, TRUST_FROM
-        self._explained: Explained | None = None
-        self._maps: dict[tuple[str, str], np.ndarray] = {}
+    name = "explanations"
+
+    # ---- life
+
+    def begin(self, run: Run, peers: Mapping[str, Signal]) -> None:
+        """See `Signal.begin`.
+
+        Raises:
+            ValueError: if `target_layers` names a layer that is not there or has no map, or `methods` what
+                is no method.
+        """
+        super().begin(run, peers)
+        self.targets: tuple[TargetLayer, ...] = ()
+        self.asked: tuple[Method, ...] = ()
+        self.step = -1
+        self.explained: Explained | None = None
+        self.maps: dict[tuple[str, str], np.ndarray] = {}
+        self._no_layers = ""
+        if run.status.is_off(self.name):
+            return
+        self.asked = methods_from(run.settings.methods)
+        self.targets, self._no_layers = resolve_targets(run.settings.target_layers, run.layout)
+        if run.probe is not None:
+            self._tell_gaps(run.probe)
+
+    def _tell_gaps(self, probe: ProbeSet) -> None:
+        """What of this signal is missing from the start."""
+        status, layout = self.run.status, self.run.layout
+        for method in self.asked:
+            try:
+                reason = method.absent(layout, probe)
+            except Exception as error:  # noqa: BLE001 — one method less; the tab says why
+                self._drop(method, error)
+            else:
+                if reason:
+                    status.method_off(method.name, reason)
+        if self._only_layers:
+            status.notice("warning", self.name, f"off: {self._no_layers}")
+        elif self._no_layers:
+            status.notice("info", self.name, f"no maps of layers: {self._no_layers}")
+        targets = self.run.settings.targets
+        if isinstance(targets, str) and targets == "label" and probe.truth is None:
+            status.notice("warning", self.name, NO_LABELS)
+
+    def absent(self, layout: Layout, probe: ProbeSet | None) -> Absence | None:
+        """See `Signal.absent`: without samples; or if no method that was asked for is left."""
+        if probe is None:
+            return NO_PROBE
+        if self.on():
+            return None
+        if self._only_layers:
+            return Absence(self._no_layers, 'name a layer: target_layers="…"', level="warning")
+        return NONE_LEFT if self.asked else Absence("methods= asks for none")
 
     @property
-    def wanted(self) -> bool:
-        """Whether there is anything that a pass with a choice of targets is needed for."""
-        return self.probe is not None and bool((self.cams and self.targets) or self.others or self.rollouts)
+    def _only_layers(self) -> bool:
+        """Whether there is no layer to explain, and nothing else was asked for."""
+        return bool(self._no_layers and self.asked) and all(m.explains == LAYER for m in self.asked)
+
+    # ---- what the log says of it
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that are captured."""
-        return (*(self.cams if self.targets else ()), *self.others, *self.rollouts)
+        """Names of what is captured: of the shared pass those at layers first, those at attention last."""
+        return tuple(method.name for method in sorted(self.on(), key=_place))
 
-    def observe(self, step: int, capture: Capture) -> None:
-        """All methods, from the pass that was made and from further ones."""
-        if self.probe is None or capture.choice is None:
-            return
-        explained = Explained(capture.choice, self.probe.hash, self.layout.call_counts)
-        if self.cams and self.targets:
-            self._put(
-                step, "explanations", lambda: attribution.observe(capture, self.targets, self.cams, explained)
-            )
-        self._roll_out(step, capture, explained)
-        self._maps = {}
-        if self.others:
-            self._explain(step, explained)
-        self._explained = explained
+    def describe(self) -> Descriptions:
+        """See `Signal.describe`."""
+        return Descriptions(methods=describe(self.asked))
 
-    def trust(self, step: int, last: bool = False) -> None:
-        """How far to believe the maps of the snapshot just made, if that is due."""
-        explained = self._explained
-        due = step != self._trusted and (last or step >= self._trust_next)
-        guess = TRUST_PASSES * len(self.methods) * self._journal.mean_cost("explanations")
-        if explained is not None and due and self._pace.affords("trust", self._journal, guess):
-            self._trusted, self._trust_next = step, TRUST_RATIO * step
-            with self._pace.timed("trust", self._journal):
-                self._measure_trust(step, explained)
+    def complete(self, status: RunStatus) -> RunStatus:
+        """See `Signal.complete`."""
+        names = tuple(target.name for target in self.targets)
+        return replace(status, target_layers=names, methods=self.methods)
+
+    # ---- passes over the probe
+
+    def on(self) -> list[Method]:
+        """The methods that were asked for and are not off, in the order asked."""
+        status = self.run.status
+        return [
+            method
+            for method in self.asked
+            if (self.targets or method.explains != LAYER) and not status.is_off(f"{self.name}/{method.name}")
+        ]
+
+    def request(self) -> CaptureRequest | None:
+        """See `Signal.request`."""
+        on = self.on()
+        if self.run.probe is None or not on:
+            return None
+        shared = {method.explains for method in on if not method.passes}
+        layers = [target.name for target in self.targets] if LAYER in shared else []
+        return CaptureRequest(tuple(layers), self._choose, attention=ATTENTION in shared)
+
+    def _choose(self, outputs: np.ndarray) -> Selection:
+        """What to explain of the outputs [n, …] on the probe."""
+        run, targets = self.run, self.run.settings.targets
+        if callable(targets):
+            return select_scores(outputs, run.model.scoring(targets), targets)
+        assert run.probe is not None, "without a probe nothing is asked for"
+        regression = run.probe.targets is not None
+        return select(outputs, targets, run.probe.labels, regression, run.layout.sigmoid_output)
+
+    def observe(self, step: int, capture: Capture | None) -> Iterable[Record]:
+        """See `Signal.observe`: what takes passes of its own is made now, the rest while it is written."""
+        run = self.run
+        if run.probe is None or capture is None or capture.choice is None:
+            return ()
+        self.step = step
+        tokens = Tokens.of(run.layout, run.probe)
+        self.explained = Explained(capture.choice, run.probe.hash, run.layout.call_counts, tokens)
+        self.maps = {}
+        own = self._run_again(self.explained, capture)
+        return chain(self._of_shared_pass(self.explained, capture), own)
 
     # ---- methods
 
-    def _roll_out(self, step: int, capture: Capture, explained: Explained) -> None:
-        for method in list(self.rollouts):
-            auto = self.layout.auto
-            grid, prefix = (auto.grid, auto.prefix_tokens) if auto is not None else (None, 0)
-            try:
-                if not capture.attention:
-                    raise ValueError(self.layout.no_attention_reason or "attention was not captured")
-                heat = attribution.rollout(capture.attention, grid, prefix)
-            except Exception as error:  # noqa: BLE001 — one method less; the tab says why
-                self._drop(method, self.rollouts, error)
-                continue
-            self._write(step, explained.record(method, ATTENTION, heat))
+    def _of_shared_pass(self, explained: Explained, capture: Capture) -> Iterator[Attribution]:
+        """Maps that cost training nothing: layer by layer, then attention's."""
+        question = explained.ask(None, capture)
+        shared = [method for method in self.on() if not method.passes]
+        for layer in (*self.targets, None):
+            for method in shared:
+                if (method.explains == LAYER) == (layer is not None):
+                    for _, record in self._made(method, question, explained, [layer]):
+                        yield record
 
-    def _explain(self, step: int, explained: Explained) -> None:
-        """Methods that run the model again: plain ones in one context, guided ones in another."""
-        plain = [name for name in self.others if name != "guided_backprop"]
-        for guided, names in ((False, plain), (True, [n for n in self.others if n == "guided_backprop"])):
-            if not names:
-                continue
-            try:
-                with self.observer.explaining(guided=guided) as explainer:
-                    for name in names:
-                        self._one_method(step, name, Question(explainer, explained.choice), explained)
-            except Exception as error:  # noqa: BLE001 — the model cannot be differentiated by its input
-                for name in names:
-                    self._drop(name, self.others, error)
-
-    def _one_method(self, step: int, method: str, question: Question, explained: Explained) -> None:
-        if method == GRADIENT_ROLLOUT:
-            self._class_rollout(step, question, explained)
-            return
-        places: Sequence[TargetLayer | None] = self.targets if method in LAYER_METHODS else (None,)
-        for target in places:
-            layer = INPUT if target is None else target.name
-            try:
-                heat = map_of(method, question, target, question.explainer.inputs)
-            except Exception as error:  # noqa: BLE001 — one method less; the tab says why
-                self._drop(method, self.others, error)
-                return
-            self._maps[method, layer] = heat
-            self._write(step, explained.record(method, layer, heat))
-
-    def _class_rollout(self, step: int, question: Question, explained: Explained) -> None:
-        assert self.probe is not None
-        auto = self.layout.auto
-        grid, prefix = (auto.grid, auto.prefix_tokens) if auto is not None else (None, 0)
-        try:
-            weights, slopes = question.explainer.attend(explained.choice.cotangent)
-            weights = without_padding(weights, self.probe.real)
-            heat = attribution.class_rollout(weights, slopes, grid, prefix)
-        except Exception as error:  # noqa: BLE001 — one method less; the tab says why
-            self._drop(GRADIENT_ROLLOUT, self.others, error)
-            return
-        self._write(step, explained.record(GRADIENT_ROLLOUT, ATTENTION, heat))
-
-    def _write(self, step: int, record: Attribution) -> None:
-        self._put(step, "explanations", lambda: [record])
-
-    def _drop(self, method: str, names: list[str], error: Exception) -> None:
-        """Switch one method off."""
-        if self.strict and not isinstance(error, ValueError):
-            raise error
-        if method in names:
-            names.remove(method)
-        LOGGER.debug("%s failed", method, exc_info=error)
-        reason = str(error) if isinstance(error, ValueError) else sentence(error)
-        self._journal.method_off(method, reason)
-
-    # ---- trust
-
-    def _measure_trust(self, step: int, explained: Explained) -> None:
-        """Every method's maps: at its last layer, or at the input."""
-        jobs: list[tuple[str, TargetLayer | None]] = []
-        if self.targets:
-            jobs += [(name, self.targets[-1]) for name in self.cams]
-        jobs += [(name, None) for name in self.others if name in INPUT_METHODS]
+    def _run_again(self, explained: Explained, capture: Capture) -> list[Attribution]:
+        """Maps that take further passes: plain ones in one context, guided ones in another."""
+        found: list[Attribution] = []
         for guided in (False, True):
-            chosen = [job for job in jobs if (job[0] == "guided_backprop") == guided]
+            methods = [method for method in self.on() if method.passes and method.guided == guided]
+            if not methods:
+                continue
             try:
-                if chosen:
-                    self._trust_of(step, chosen, guided, explained)
-            except Exception as error:
-                if self.strict:
-                    raise
-                LOGGER.debug("trust failed", exc_info=error)  # maps without trust are drawn as such
+                with self.run.model.explaining(guided=guided) as explainer:
+                    # no guided pass was captured
+                    question = explained.ask(explainer, None if guided else capture)
+                    for method in methods:
+                        places = self.targets if method.explains == LAYER else (None,)
+                        for heat, record in self._made(method, question, explained, places):
+                            self.maps[record.method, record.layer] = heat
+                            found.append(record)
+            except Exception as error:  # noqa: BLE001 — the model cannot be differentiated by its input
+                for method in methods:
+                    self._drop(method, error)
+        return found
 
-    def _trust_of(
-        self, step: int, jobs: Sequence[tuple[str, TargetLayer | None]], guided: bool, explained: Explained
-    ) -> None:
-        """One context after the other: in the second the weights are not the model's."""
-        assert self.probe is not None
-        probe = self.probe.hash
-        measured = []
-        with self.observer.explaining(guided=guided) as explainer:
-            question = Question(explainer, explained.choice)
-            for method, target in jobs:
-                heat = self._maps.get((method, INPUT if target is None else target.name))
-                if heat is None:
-                    heat = map_of(method, question, target, explainer.inputs)
-                measured.append(Measured(method, target, heat, self.probe.regions))
-                measured[-1].on_trained(question)
-        with self.observer.explaining(guided=guided, randomised=True) as explainer:
-            for one in measured:
-                one.on_shuffled(Question(explainer, explained.choice))
-        self._put(step, "trust", lambda: [one.record(probe) for one in measured])
+    def _made(
+        self,
+        method: Method,
+        question: Question,
+        explained: Explained,
+        places: Sequence[TargetLayer | None],
+    ) -> Iterator[tuple[np.ndarray, Attribution]]:
+        """One method's heat as it was made, and as it is recorded, as long as the method does not fail."""
+        if self.run.status.is_off(f"{self.name}/{method.name}"):
+            return
+        for layer in places:
+            try:
+                heat = np.asarray(method.make(question, layer))
+                record = explained.record(method, layer, heat)
+            except Exception as error:  # noqa: BLE001 — one method less; the tab says why
+                self._drop(method, error)
+                return
+            yield heat, record
+
+    def _drop(self, method: Method, error: Exception) -> None:
+        """Switch one method off; the signal, with the last one."""
+        if self.run.settings.strict and not isinstance(error, ValueError):
+            raise error
+        LOGGER.debug("%s failed", method.name, exc_info=error)
+        self.run.status.method_off(method.name, reason_of(error))
+        if not self.on():
+            self.run.status.off(self.name, NONE_LEFT.reason, NONE_LEFT.remedy)
+
+
+NONE_LEFT = Absence("none of the methods that were asked for can be had", "see the reason of each")
+
+
+def _place(method: Method) -> int:
+    """Where a method stands among the captured ones."""
+    if method.passes:
+        return 1
+    return 0 if method.explains == LAYER else 2

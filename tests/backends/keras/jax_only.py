@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 from keras_models import chooser, functional, observe, pictures, read_log
+from reductions import EVERYTHING, resolved
 
 from tb_xai_callbacks.backends.contract import CaptureRequest
 from tb_xai_callbacks.keras import ExplainCallback
@@ -67,7 +68,7 @@ def test_gradients_are_those_of_jax_grad_of_the_stateless_call():
     x, y = pictures(8)
     observer, _ = observe(model, x, y)
     observer.layout()
-    reductions = {r.signal: r for r in observer.capture(CaptureRequest(statistics=True)).statistics()}
+    reductions = resolved(observer.capture(CaptureRequest(statistics=EVERYTHING)).statistics)
 
     def value(trainable):
         outputs, _ = model.stateless_call(trainable, [v.value for v in model.non_trainable_variables], x)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from keras import layers
 from keras_models import FORMS, chain, chooser, functional, layer_of, observe, pictures, weights_of
+from reductions import EVERYTHING, resolved
 
 from tb_xai_callbacks.backends.contract import CaptureRequest
 from tb_xai_callbacks.measure.cam import grad_cam
@@ -53,7 +54,7 @@ def test_every_layer_of_every_form_has_the_statistics_of_its_output(form):
     assert [layer.name.split("/")[-1] for layer in table.layers] == NAMES
     assert [layer.name for layer in table.layers if layer.is_output] == ["head"]
     assert [layer.units for layer in table.layers] == [5, 5, 5, 6, 6, 6, 4]
-    reductions = {r.signal: r for r in observer.capture(CaptureRequest(statistics=True)).statistics()}
+    reductions = resolved(observer.capture(CaptureRequest(statistics=EVERYTHING)).statistics)
     tensor, live = probe.inputs, []
     for row, name in zip(reductions["activation"].values, NAMES, strict=True):
         tensor = keras.ops.convert_to_numpy(layer_of(model, name)(tensor, training=False))
@@ -71,8 +72,8 @@ def test_gradients_of_the_loss_are_the_analytic_ones(head):
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=head is None))
     observer, probe = observe(model, *pictures())
     observer.layout()
-    capture = observer.capture(CaptureRequest(statistics=True))
-    values = {r.signal: r.values for r in capture.statistics()}["gradient"]
+    capture = observer.capture(CaptureRequest(statistics=EVERYTHING))
+    values = resolved(capture.statistics)["gradient"].values
     p = np.exp(capture.outputs)
     p /= p.sum(axis=1, keepdims=True)
     at_logits = (p - np.eye(4)[probe.labels]) / len(p)
@@ -127,8 +128,8 @@ def test_several_outputs_and_no_selection_ask_for_one():
     assert layout.auto is None
     assert "output=" in layout.no_target_reason
     assert "'second'" in layout.no_target_reason
-    reductions = observer.capture(CaptureRequest(statistics=True)).statistics()
-    assert [r.signal for r in reductions] == ["activation"]
+    reductions = resolved(observer.capture(CaptureRequest(statistics=EVERYTHING)).statistics)
+    assert list(reductions) == ["activation"]
 
 
 def test_a_model_without_pictures_says_why():
@@ -178,7 +179,7 @@ def test_a_pass_leaves_seeds_metrics_and_random_numbers_alone():
     keras.utils.set_random_seed(3)
     before = [keras.ops.convert_to_numpy(variable).copy() for variable in layer.variables]
     observer.layout()
-    observer.capture(CaptureRequest(statistics=True))
+    observer.capture(CaptureRequest(statistics=EVERYTHING))
     assert np.random.rand() == expected[0]
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(keras.random.normal((2,))), expected[1])
     for variable, value in zip(layer.variables, before, strict=True):
@@ -195,10 +196,10 @@ def test_mixed_precision_is_observed_in_float32(policy):
     model.compile("sgd", "sparse_categorical_crossentropy")
     observer, probe = observe(model, *pictures())
     observer.layout()
-    capture = observer.capture(CaptureRequest(("conv2",), chooser(probe), statistics=True))
+    capture = observer.capture(CaptureRequest(("conv2",), chooser(probe), statistics=EVERYTHING))
     assert capture.gradients["conv2"].dtype == np.float32
     assert np.abs(capture.gradients["conv2"]).max() > 0
-    values = {r.signal: r.values for r in capture.statistics()}["gradient"]
+    values = resolved(capture.statistics)["gradient"].values
     assert (values[:, LAYER_COLUMNS.index("norm")] > 0).all()
 
 

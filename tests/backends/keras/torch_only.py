@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from keras import layers
 from keras_models import chooser, functional, observe, pictures, read_log
+from reductions import EVERYTHING
 
 from tb_xai_callbacks.backends.contract import CaptureRequest
 from tb_xai_callbacks.keras import ExplainCallback
@@ -54,7 +55,7 @@ def test_a_pass_leaves_gradients_modes_and_flags_alone():
     modes = [module.training for module in model.modules()]
     random = torch.get_rng_state()
     observer.layout()
-    observer.capture(CaptureRequest(statistics=True))
+    observer.capture(CaptureRequest(statistics=EVERYTHING))
     assert [module.training for module in model.modules()] == modes
     assert any(modes)
     assert torch.equal(torch.get_rng_state(), random)

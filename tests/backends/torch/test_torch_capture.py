@@ -5,6 +5,7 @@ import pytest
 import torch
 from captum.attr import LayerGradCam
 from captum.testing.helpers.basic_models import BasicModel_ConvNet_One_Conv
+from reductions import EVERYTHING, resolved
 from torch import nn
 from torch.nn import functional
 from torch_models import ClosedForm, NormDrop, count_hooks, data
@@ -109,7 +110,7 @@ def test_an_output_that_cannot_be_told_is_explained_but_statistics_are_there(out
     assert "scores" in layout.no_target_reason
     assert "output=" in layout.no_target_reason
     assert [layer.name for layer in layout.table.layers] == ["conv", "fc"]
-    assert observer.capture(CaptureRequest(attention=True, statistics=True)).statistics is not None
+    assert observer.capture(CaptureRequest(attention=True, statistics=EVERYTHING)).statistics is not None
 
 
 def test_bfloat16_models_and_several_inputs():
@@ -137,8 +138,8 @@ def test_a_compiled_model_is_explained_and_left_compiled():
     observer = TorchObserver(model, x.numpy())
     assert not observer.observes_training
     observer.layout()
-    observer.arm()
-    assert {part.signal for part in observer.collect()()} == {"activation", "weight"}
+    observer.arm(EVERYTHING)
+    assert set(resolved(observer.collect())) == {"weight"}
 
 
 def test_the_table_names_what_is_reused_functional_and_never_executed():

@@ -37,7 +37,7 @@ def test_moments_and_counts_equal_the_oracle(array):
     got = reduced(torch.from_numpy(array))
     np.testing.assert_array_equal(got.counts[0], oracle.histogram(array))
     with np.errstate(over="ignore"):
-        np.testing.assert_allclose(got.values[0], oracle.moments(array), rtol=2e-5, atol=_absolute(array))
+        np.testing.assert_allclose(got.values[0, :8], oracle.moments(array), rtol=2e-5, atol=_absolute(array))
 
 
 def _absolute(array):
@@ -68,7 +68,9 @@ def test_negative_zero_denormals_and_nonfinite_values_have_their_bins():
 def test_other_types_are_reduced_in_float32(dtype):
     values = torch.randn(40, generator=torch.Generator().manual_seed(0)).to(dtype)
     got = reduced(values)
-    np.testing.assert_allclose(got.values[0], oracle.moments(values.float().numpy()), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        got.values[0, :8], oracle.moments(values.float().numpy()), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_a_scale_divides_first():

@@ -13,11 +13,15 @@ from tb_xai_callbacks.backends.keras.engines.engine import to_numpy
 
 @dataclass(frozen=True)
 class Axes:
-    """Which layers put out [n h w c] or series [n t c], and which of them is the model's output."""
+    """Which layers put out [n h w c] or series [n t c], and which of them is the model's output.
+
+    `features_first`: inputs [n a b] are series [n c t] rather than [n t c].
+    """
 
     channels_last: frozenset[str]
     output: str
     series: frozenset[str] = frozenset()
+    features_first: bool = False
 
     def as_map(self, name: str, tensor: Any) -> np.ndarray:
         """What a layer put out -> float32 [n c h w], of series [n c 1 t]; anything else as it is."""

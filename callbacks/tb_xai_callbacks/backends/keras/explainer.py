@@ -35,7 +35,6 @@ class KerasExplainer:
         runner: runs the model.
         inputs: the probe's, structured as the model takes them; the first array is explained.
         axes: the model's.
-        features_first: whether inputs [n a b] are series [n c t].
         relus: counts the calls of ReLUs where the pass is guided; None where it is not.
 
     Raises:
@@ -48,13 +47,12 @@ class KerasExplainer:
         runner: ProbeRunner,
         inputs: Any,
         axes: Axes,
-        features_first: bool,
         relus: ReluCalls | None = None,
     ) -> None:
         self._engine = engine
         self._runner = runner
         self._axes = axes
-        self.features_first = features_first
+        self.features_first = axes.features_first
         self._relus = relus
         main, *others = arrays_of(model_inputs(inputs))
         self._others = len(others)

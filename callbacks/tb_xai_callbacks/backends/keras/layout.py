@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -139,3 +139,10 @@ def _channels_last(calls: Sequence[Call]) -> frozenset[str]:
         if current == "channels_last":
             found.add(call.named.name)
     return frozenset(found)
+
+
+def explainable(found: ModelMap, output_reason: str) -> ModelMap:
+    """The map with no layer to explain, if it is not known which output to explain."""
+    if not output_reason:
+        return found
+    return replace(found, layout=replace(found.layout, auto=None, no_target_reason=output_reason))

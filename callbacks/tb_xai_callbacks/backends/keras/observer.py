@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -25,7 +24,7 @@ from tb_xai_callbacks.backends.keras.explainer import KerasExplainer, scoring_of
 from tb_xai_callbacks.backends.keras.facts import loss_facts, optimizer_facts
 from tb_xai_callbacks.backends.keras.forward import ProbePass, ProbeRunner
 from tb_xai_callbacks.backends.keras.guided import guided_relus
-from tb_xai_callbacks.backends.keras.layout import ModelMap, read_calls, without_probe
+from tb_xai_callbacks.backends.keras.layout import ModelMap, explainable, read_calls, without_probe
 from tb_xai_callbacks.backends.keras.taps import named_layers
 from tb_xai_callbacks.measure.outcome import LossFacts
 from tb_xai_callbacks.measure.scores import Scoring, Selection
@@ -111,7 +110,7 @@ class KerasObserver:
         with self._runner.quietly():
             passed = self.engine.run(lambda watch: self._runner.forward(watch, everything, loss=True))
         found = read_calls(layers, passed.calls, passed.output, self._model)
-        return _explainable(found, self._runner.output_reason)
+        return explainable(found, self._runner.output_reason)
 
     def capture(self, request: CaptureRequest) -> Capture:
         """One pass over the probe in inference mode, differentiated for the layers of the request."""
@@ -168,9 +167,7 @@ class KerasObserver:
         shuffle = shuffled_weights(self._known.variables) if randomised else nullcontext()
         clip = guided_relus() if guided else nullcontext()
         with self._runner.quietly(), shuffle, clip as relus:
-            yield KerasExplainer(
-                self.engine, self._runner, self._probe.inputs, self._axes, self.layout().features_first, relus
-            )
+            yield KerasExplainer(self.engine, self._runner, self._probe.inputs, self._axes, relus)
 
     @cached_property
     def loss_facts(self) -> LossFacts | None:
@@ -239,7 +236,8 @@ class KerasObserver:
 
     @cached_property
     def _axes(self) -> Axes:
-        return Axes(self._known.channels_last, self._known.output, self._known.series)
+        known = self._known
+        return Axes(known.channels_last, known.output, known.series, known.layout.features_first)
 
     def _outputs(self, passed: ProbePass) -> np.ndarray:
         """The logits; nothing if it is not known which output."""
@@ -339,13 +337,6 @@ class KerasObserver:
     def _iterations(self) -> int:
         optimizer = getattr(self._model, "optimizer", None)
         return -1 if optimizer is None else int(to_numpy(optimizer.iterations))
-
-
-def _explainable(found: ModelMap, output_reason: str) -> ModelMap:
-    """The map with no layer to explain, if it is not known which output to explain."""
-    if not output_reason:
-        return found
-    return replace(found, layout=replace(found.layout, auto=None, no_target_reason=output_reason))
 
 
 def _unscaled(gradient: Any | None, scale: float) -> np.ndarray | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,25 @@ from tb_xai_callbacks.probe.trees import arrays_of, map_arrays
 
 #: Selects the tensor to explain from what the model returns.
 Output = str | int | Callable[[Any], Any] | None
+
+
+@dataclass(frozen=True)
+class Call:
+    """How the probe is put through a model.
+
+    model: the module, or what stands for it. inputs: the probe's, numpy. settings: keywords of every call.
+    output: which of the outputs is explained. place: device and float type of the model.
+    """
+
+    model: Any
+    inputs: Any
+    settings: Mapping[str, Any]
+    output: Output
+    place: tuple[torch.device, torch.dtype]
+
+    def select(self, returned: Any) -> Tensor:
+        """See `select_output`."""
+        return select_output(returned, self.output)
 
 
 def select_output(returned: Any, output: Output) -> Tensor:

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from tb_xai_callbacks.backends.contract import Pulled
 from tb_xai_callbacks.backends.torch.attention import attending_in_graph, by_heads
-from tb_xai_callbacks.backends.torch.call import call, to_device, to_numpy
+from tb_xai_callbacks.backends.torch.call import Call, call, to_device, to_numpy
 from tb_xai_callbacks.backends.torch.captum import Scored, attribute
 from tb_xai_callbacks.backends.torch.graph import pull_back
 from tb_xai_callbacks.backends.torch.layout import first_tensor
@@ -35,11 +35,7 @@ class TorchExplainer:
     """See `backends.Explainer`; made by `TorchObserver.explaining`, inside its probe context.
 
     Args:
-        model: the user's module, or a stand-in with other weights.
-        inputs: the probe's inputs, structured as the model takes them; the first array is explained.
-        place: device and float type.
-        settings: keywords of every call.
-        select: from what the model returns to the output.
+        how: the model and its call.
         tapping: taps layers.
         as_map: name, tensor -> array, channels first.
         guided: clip gradients at ReLUs.
@@ -50,20 +46,17 @@ class TorchExplainer:
 
     def __init__(
         self,
-        model: Any,
-        inputs: Any,
-        place: tuple[torch.device, torch.dtype],
-        settings: Any,
-        select: Callable[[Any], Tensor],
+        how: Call,
         tapping: Tapping,
         as_map: Callable[[str, Tensor], np.ndarray],
         guided: bool,
     ) -> None:
+        model, inputs = how.model, how.inputs
         self._model = model
-        self._fixed = to_device(inputs, *place)
-        self._place = place
-        self._settings = settings
-        self._select = select
+        self._fixed = to_device(inputs, *how.place)
+        self._place = how.place
+        self._settings = how.settings
+        self._select = how.select
         self._tapping = tapping
         self._as_map = as_map
         self._relus = _Relus(guided)
@@ -215,7 +208,8 @@ class Shuffled:
 
     def named_modules(self) -> Iterator[tuple[str, nn.Module]]:
         """The modules of the module by path."""
-        return self.model.named_modules()
+        modules: Iterator[tuple[str, nn.Module]] = self.model.named_modules()
+        return modules
 
     def modules(self) -> Iterator[nn.Module]:
         """The modules of the module."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tb_xai_callbacks.backends.contract import Absence, Capture, CaptureRequest, Layout, Reductions
 from tb_xai_callbacks.backends.torch.attention import attending
 from tb_xai_callbacks.backends.torch.call import (
+    Call,
     Output,
     call,
     detached,
@@ -229,16 +230,9 @@ class TorchObserver:
         remembered = self._batch
         try:
             with probing(self.model):
-                yield TorchExplainer(
-                    Shuffled(self.model) if randomised else self.model,
-                    self.inputs,
-                    place,
-                    self.settings,
-                    lambda returned: select_output(returned, self.output),
-                    self._tapping,
-                    self._as_map,
-                    guided,
-                )
+                model = Shuffled(self.model) if randomised else self.model
+                how = Call(model, self.inputs, self.settings, self.output, place)
+                yield TorchExplainer(how, self._tapping, self._as_map, guided)
         finally:
             self._batch = remembered
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arrays <-> bytes."""
+"""Arrays and plain fields of a message <-> bytes and values."""
 
 from __future__ import annotations
 
@@ -42,3 +42,12 @@ def array_of(data: bytes, dtype: str, shape: Any, what: str) -> np.ndarray:
     if len(data) != expected:
         raise SchemaError(f"{what}: expected {expected} bytes for shape {shape}, got {len(data)}")
     return np.frombuffer(data, dtype=dtype).reshape(shape).astype(np.float32)
+
+
+def plain_fields(message: Any) -> dict[str, Any]:
+    """The fields of a message that are single values, but for the version."""
+    return {
+        field.name: getattr(message, field.name)
+        for field in message.DESCRIPTOR.fields
+        if not field.is_repeated and field.name != "version"
+    }

@@ -1,58 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables, statistics, histograms, unit counts <-> messages; a pair of inverse functions each."""
+"""Statistics of layers and parameters, histograms, unit counts, entropies of heads."""
 
 from __future__ import annotations
-
-from dataclasses import asdict
 
 import numpy as np
 
 from tb_xai_plugin.format import records as r
 from tb_xai_plugin.format import schema_pb2 as pb
-from tb_xai_plugin.format.codec_arrays import array_of, float_bytes
+from tb_xai_plugin.format.arrays import array_of, float_bytes
 from tb_xai_plugin.format.errors import SchemaError
+from tb_xai_plugin.format.kinds.kind import Kind
 
-_SOURCES = {r.TRAINING_BATCH: pb.TRAINING_BATCH, r.PROBE: pb.PROBE}
-_SOURCE_NAMES = {number: name for name, number in _SOURCES.items()}
-
-
-def layer_table_pb(record: r.LayerTable) -> pb.LayerTable:
-    """LayerTable record → message."""
-    return pb.LayerTable(
-        id=record.id,
-        layers=[pb.Layer(**asdict(layer)) for layer in record.layers],
-        parameters=[pb.Parameter(**asdict(parameter)) for parameter in record.parameters],
-        never_executed=record.never_executed,
-    )
-
-
-def layer_table(message: pb.LayerTable) -> r.LayerTable:
-    """LayerTable message → record."""
-    return r.LayerTable(
-        id=message.id,
-        layers=tuple(
-            r.Layer(
-                name=m.name, type=m.type, output_shape=tuple(m.output_shape), units=m.units,
-                activation=m.activation, calls=m.calls, spatial=m.spatial, is_output=m.is_output,
-            )
-            for m in message.layers
-        ),
-        parameters=tuple(
-            r.Parameter(
-                name=m.name, layer=m.layer, shape=tuple(m.shape), trainable=m.trainable,
-                in_optimizer=m.in_optimizer, group=m.group,
-            )
-            for m in message.parameters
-        ),
-        never_executed=tuple(message.never_executed),
-    )  # fmt: skip
+#: What a statistic was measured on → its number in messages.
+SOURCES = {r.TRAINING_BATCH: pb.TRAINING_BATCH, r.PROBE: pb.PROBE}
+_SOURCE_NAMES = {number: name for name, number in SOURCES.items()}
 
 
 def layer_stats_pb(record: r.LayerStats) -> pb.LayerStats:
     """LayerStats record → message."""
     return pb.LayerStats(
         signal=record.signal,
-        source=_SOURCES[record.source],
+        source=SOURCES[record.source],
         num_samples=record.num_samples,
         table=record.table,
         columns=record.columns,
@@ -78,7 +46,7 @@ def histograms_pb(record: r.Histograms) -> pb.Histograms:
     """Histograms record → message."""
     return pb.Histograms(
         signal=record.signal,
-        source=_SOURCES[record.source],
+        source=SOURCES[record.source],
         num_samples=record.num_samples,
         table=record.table,
         min_exponent=record.min_exponent,
@@ -106,7 +74,7 @@ def histograms(message: pb.Histograms) -> r.Histograms:
 def unit_counts_pb(record: r.UnitCounts) -> pb.UnitCounts:
     """UnitCounts record → message."""
     return pb.UnitCounts(
-        source=_SOURCES[record.source],
+        source=SOURCES[record.source],
         num_samples=record.num_samples,
         table=record.table,
         live=np.asarray(record.live).tolist(),
@@ -121,3 +89,35 @@ def unit_counts(message: pb.UnitCounts) -> r.UnitCounts:
         table=message.table,
         live=np.array(message.live, dtype=np.uint32),
     )
+
+
+def head_stats_pb(record: r.HeadStats) -> pb.HeadStats:
+    """HeadStats record → message."""
+    return pb.HeadStats(
+        layers=[
+            pb.HeadStats.LayerHeads(layer=layer, keys=keys, entropy=np.asarray(entropy).tolist())
+            for layer, (keys, entropy) in record.layers.items()
+        ]
+    )
+
+
+def head_stats(message: pb.HeadStats) -> r.HeadStats:
+    """HeadStats message → record."""
+    return r.HeadStats({m.layer: (m.keys, np.array(m.entropy, dtype=np.float32)) for m in message.layers})
+
+
+LAYER_STATS = Kind(
+    r.LayerStats, pb.LayerStats, layer_stats_pb, layer_stats,
+    stem="stats", named_by=("signal",), statistic=True, replayed=4,
+)  # fmt: skip
+HISTOGRAMS = Kind(
+    r.Histograms, pb.Histograms, histograms_pb, histograms,
+    stem="histograms", named_by=("signal",), statistic=True, bulk=True,
+)  # fmt: skip
+UNIT_COUNTS = Kind(
+    r.UnitCounts, pb.UnitCounts, unit_counts_pb, unit_counts, stem="units", statistic=True, replayed=5
+)
+HEAD_STATS = Kind(
+    r.HeadStats, pb.HeadStats, head_stats_pb, head_stats,
+    stem="heads", statistic=True, series="heads", replayed=7,
+)  # fmt: skip

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attributions, attention, the probe <-> messages; a pair of inverse functions each."""
+"""Attributions, how far to believe them, attention."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import numpy as np
 
 from tb_xai_plugin.format import records as r
 from tb_xai_plugin.format import schema_pb2 as pb
-from tb_xai_plugin.format.codec_arrays import array_of, float_bytes, packed_halves, unpacked_halves
+from tb_xai_plugin.format.arrays import array_of, float_bytes, packed_halves, unpacked_halves
 from tb_xai_plugin.format.errors import SchemaError
+from tb_xai_plugin.format.kinds.kind import Kind
 
 #: Heat of more bytes is packed on disk: for less it saves nothing to speak of.
 PACKED_FROM = 4096
@@ -51,12 +52,14 @@ def attribution_pb(record: r.Attribution) -> pb.Attribution:
     )
 
 
-def unpack(message: pb.Attribution) -> None:
-    """Bring the heat into the plain layout, in place. Raises SchemaError if it is damaged."""
-    if message.packed:
-        count = int(np.prod(message.shape, dtype=np.int64))
-        message.heat = unpacked_halves(message.heat, count, "Attribution.heat")
-        message.packed = False
+def unpack(message: pb.Attribution) -> bool:
+    """Bring the heat into the plain layout, in place; whether it was packed. SchemaError if it is damaged."""
+    if not message.packed:
+        return False
+    count = int(np.prod(message.shape, dtype=np.int64))
+    message.heat = unpacked_halves(message.heat, count, "Attribution.heat")
+    message.packed = False
+    return True
 
 
 def attribution(message: pb.Attribution) -> r.Attribution:
@@ -137,56 +140,12 @@ def attention(message: pb.Attention) -> r.Attention:
     )
 
 
-def head_stats_pb(record: r.HeadStats) -> pb.HeadStats:
-    """HeadStats record → message."""
-    return pb.HeadStats(
-        layers=[
-            pb.HeadStats.LayerHeads(layer=layer, keys=keys, entropy=np.asarray(entropy).tolist())
-            for layer, (keys, entropy) in record.layers.items()
-        ]
-    )
-
-
-def head_stats(message: pb.HeadStats) -> r.HeadStats:
-    """HeadStats message → record."""
-    return r.HeadStats({m.layer: (m.keys, np.array(m.entropy, dtype=np.float32)) for m in message.layers})
-
-
-def probe_pb(record: r.Probe) -> pb.Probe:
-    """Probe record → message."""
-    return pb.Probe(
-        hash=record.hash,
-        kind=record.kind,
-        shape=record.shape,
-        images=record.images,
-        tokens=[pb.TokenRow(tokens=row) for row in record.tokens],
-        values=b"" if record.values is None else float_bytes(record.values),
-        labels=[] if record.labels is None else np.asarray(record.labels).tolist(),
-        targets=[] if record.targets is None else np.asarray(record.targets, float).ravel().tolist(),
-        class_names=record.class_names,
-        feature_names=record.feature_names,
-        patch_rows=record.patch_grid[0],
-        patch_columns=record.patch_grid[1],
-        prefix_tokens=record.prefix_tokens,
-        region_png=record.region_png,
-    )
-
-
-def probe(message: pb.Probe) -> r.Probe:
-    """Probe message → record."""
-    shape = tuple(message.shape)
-    return r.Probe(
-        hash=message.hash,
-        kind=message.kind,
-        shape=shape,
-        images=tuple(message.images),
-        tokens=tuple(tuple(row.tokens) for row in message.tokens),
-        values=array_of(message.values, "<f4", shape, "Probe.values") if message.values else None,
-        labels=np.array(message.labels, dtype=np.int64) if message.labels else None,
-        targets=np.array(message.targets, dtype=np.float32) if message.targets else None,
-        class_names=tuple(message.class_names),
-        feature_names=tuple(message.feature_names),
-        patch_grid=(message.patch_rows, message.patch_columns),
-        prefix_tokens=message.prefix_tokens,
-        region_png=tuple(message.region_png),
-    )
+ATTRIBUTION = Kind(
+    r.Attribution, pb.Attribution, attribution_pb, attribution,
+    stem="attribution", named_by=("method", "layer"), media=True, bulk=True, framed=True, serve=unpack,
+)  # fmt: skip
+TRUST = Kind(r.Trust, pb.Trust, trust_pb, trust, stem="trust", named_by=("method", "layer"), framed=True)
+ATTENTION = Kind(
+    r.Attention, pb.Attention, attention_pb, attention,
+    stem="attention", named_by=("layer",), media=True, bulk=True, framed=True,
+)  # fmt: skip
