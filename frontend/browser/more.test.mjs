@@ -54,8 +54,9 @@ async function morePage() {
       method: '',
       layer: '',
       signal: name,
+      statistic: true,
       step_runs: [[0, 50, STEPS.length]],
-      wall_times: [550],
+      wall_times: STEPS,
     }));
     await route.fulfill({
       json: { ...found, tags: [...found.tags, ...tags], descriptions: { ...found.descriptions, kinds: KINDS } },

@@ -112,22 +112,11 @@ async function loadFrames<T extends { version: number }>(
 ): Promise<Stamped<T>[]> {
   const entry = await tagOf(of, tag);
   if (!entry) return [];
-  // Where the catalog says when each record was written, one that a restart wrote again is told by its time.
-  const timed = entry.wall_times.length === entry.steps.length;
-  const key = (at: number, wallTime: number | undefined): string => (timed ? `${at} ${wallTime}` : String(at));
-  const kept = timed || !restarted(entry, last) ? last : [];
-  const have = new Map(kept.map((frame) => [key(frame.step, frame.wallTime), frame]));
-  const missing = entry.steps.filter((one, i) => !have.has(key(one, entry.wall_times[i])));
-  if (missing.length === 0 && kept.length === entry.steps.length) return kept;
-  for await (const frame of pages(of, tag, type, missing)) have.set(key(frame.step, frame.wallTime), frame);
-  return entry.steps.flatMap((one, i) => have.get(key(one, entry.wall_times[i])) ?? []);
-}
-
-/** Whether records that we hold have been undone: their steps are gone, or the newest was written anew. */
-function restarted({ steps, wall_times: times }: Tag, last: readonly Stamped<unknown>[]): boolean {
-  const known = new Set(steps);
-  const newest = last.find((one) => one.step === steps.at(-1));
-  return last.some((one) => !known.has(one.step)) || (newest !== undefined && newest.wallTime !== times.at(-1));
+  const have = new Map(last.map((frame) => [`${frame.step} ${frame.wallTime}`, frame]));
+  const missing = entry.steps.filter((one, i) => !have.has(`${one} ${entry.wall_times[i]}`));
+  if (missing.length === 0 && last.length === entry.steps.length) return last;
+  for await (const frame of pages(of, tag, type, missing)) have.set(`${frame.step} ${frame.wallTime}`, frame);
+  return entry.steps.flatMap((one, i) => have.get(`${one} ${entry.wall_times[i]}`) ?? []);
 }
 
 async function* pages<T extends { version: number }>(
@@ -204,11 +193,9 @@ export const snapshotSteps = computed(() =>
   ),
 );
 
-const STATISTICS = ['LayerStats', 'Histograms', 'UnitCounts', 'Scalars', 'HeadStats', 'Numbers'];
-
 /** Steps at which statistics exist: the short ticks. */
 export const statisticSteps = computed(() =>
-  union(scrubbedTags.value.filter((tag) => STATISTICS.includes(tag.kind)).map((tag) => tag.steps)),
+  union(scrubbedTags.value.filter((tag) => tag.statistic).map((tag) => tag.steps)),
 );
 
 /** All steps that hold anything. */

@@ -24,8 +24,10 @@ export interface Tag {
   method: string;
   layer: string;
   signal: string;
+  /** Whether its steps are steps at which the network was observed. */
+  statistic: boolean;
   steps: number[];
-  /** Of every step for maps, heads and trust; else of the newest alone. */
+  /** Of every step for maps, attention, trust and numbers; else of the newest alone. */
   wall_times: number[];
 }
 

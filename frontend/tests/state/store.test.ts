@@ -46,6 +46,7 @@ function answer(url: URL): Response {
           method: '',
           layer: '',
           signal: 'activation',
+          statistic: true,
           steps: [0, 1, 2],
           wall_times: [0, 1, 2],
         },
@@ -166,53 +167,48 @@ test('a failed reload keeps the last value beside the error, and the button trie
   expect(resource.loaded.value).toEqual({ state: 'ready', value: 'good', error: '' });
 });
 
-test('tables of numbers are loaded once each, and anew where a restart has undone some', async () => {
-  let [steps, newest] = [[0, 10, 20], 20];
+test('tables of numbers are loaded once each, and those that a restart wrote anew again', async () => {
+  let [steps, times] = [
+    [0, 10, 20],
+    [1, 2, 3],
+  ];
   vi.stubGlobal('fetch', async (url: URL) => {
-    if (url.pathname !== '/records') {
-      const tag = {
-        tag: 'numbers/x',
-        kind: 'Numbers',
-        method: '',
-        layer: '',
-        signal: 'x',
-        steps,
-        wall_times: [newest],
-      };
-      if (url.pathname === '/runs') return answer(url);
-      return Response.json({ run: 'new/xai', name: 'new', problems: [], tags: [tag] });
+    if (url.pathname === '/runs') return answer(url);
+    if (url.pathname === '/catalog') {
+      const tag = { tag: 'numbers/x', kind: 'Numbers', method: '', layer: '', signal: 'x', statistic: true };
+      return Response.json({ run: 'new/xai', name: 'new', problems: [], tags: [{ ...tag, steps, wall_times: times }] });
     }
     asked.push(url.search);
     const [begin, end] = [Number(url.searchParams.get('begin')), Number(url.searchParams.get('end'))];
-    const found = steps.filter((one) => begin <= one && one <= end);
-    const wallTime = (one: number): number => (one === steps.at(-1) ? newest : one);
-    return new Response(
-      frames(found.map((one) => ({ step: one, wallTime: wallTime(one), record: new Uint8Array([8, 1]) }))).slice()
-        .buffer,
-    );
+    const record = new Uint8Array([8, 1]);
+    const found = steps.map((one, i) => ({ step: one, wallTime: times[i]!, record }));
+    return new Response(frames(found.filter(({ step }) => begin <= step && step <= end)).slice().buffer);
   });
-  stops.push(
-    effect(
-      () =>
-        void [
-          store.runs.loaded.value,
-          store.tagsOf(store.run.value),
-          store.loadNumbers('new/xai', 'numbers/x').loaded.value,
-        ],
-    ),
-  );
-  const stepsNow = async () => (await store.loadNumbers('new/xai', 'numbers/x').want())?.map((one) => one.step);
-  expect(await stepsNow()).toEqual([0, 10, 20]);
-  [steps, newest] = [[0, 10, 20, 30], 30];
+  const numbers = () => store.loadNumbers('new/xai', 'numbers/x');
+  stops.push(effect(() => void [store.runs.loaded.value, store.allSteps.value, numbers().loaded.value]));
+  const seen = async () => (await numbers().want())?.map((one) => [one.step, one.wallTime]);
+  expect(await seen()).toEqual([
+    [0, 1],
+    [10, 2],
+    [20, 3],
+  ]);
+  await vi.waitFor(() => expect(store.allSteps.value).toEqual([0, 10, 20]));
+  [steps, times] = [
+    [0, 10, 20, 30],
+    [1, 2, 3, 4],
+  ];
   await store.refreshAll();
-  expect(await stepsNow()).toEqual([0, 10, 20, 30]);
-  expect(asked.at(-1)).toContain('begin=30');
-  [steps, newest] = [[0, 10, 15], 99];
+  expect((await seen())?.at(-1)).toEqual([30, 4]);
+  expect(asked.at(-1)).toContain('begin=30&end=30');
+  [steps, times] = [
+    [0, 10, 15],
+    [1, 8, 9],
+  ];
   await store.refreshAll();
-  expect(await stepsNow()).toEqual([0, 10, 15]);
-  expect(asked.at(-1)).toContain('begin=0');
-  [steps, newest] = [[0, 10, 15], 100];
-  await store.refreshAll();
-  await stepsNow();
-  expect(asked.filter((one) => one.includes('begin=0'))).toHaveLength(3);
+  expect(await seen()).toEqual([
+    [0, 1],
+    [10, 8],
+    [15, 9],
+  ]);
+  expect(asked.at(-1)).toContain('begin=10&end=15');
 });

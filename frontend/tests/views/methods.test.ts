@@ -128,6 +128,7 @@ describe('methods', () => {
       method,
       layer,
       signal: '',
+      statistic: false,
       steps: [],
       wall_times: [],
     });

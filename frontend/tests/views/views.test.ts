@@ -67,7 +67,16 @@ test('header and keys take their views from the table; what a run has nothing fo
 
 test('More has a tab and a key as soon as the run holds numbers', async () => {
   tags = [
-    { tag: 'numbers/fisher', kind: 'Numbers', method: '', layer: '', signal: 'fisher', steps: [0], wall_times: [1] },
+    {
+      tag: 'numbers/fisher',
+      kind: 'Numbers',
+      method: '',
+      layer: '',
+      signal: 'fisher',
+      statistic: true,
+      steps: [0],
+      wall_times: [1],
+    },
   ];
   const root = await header();
   expect(tabs(root).at(-1)).toBe('More');

@@ -61,6 +61,7 @@ const tag = (name: string): Tag => ({
   method: name,
   layer: '',
   signal: '',
+  statistic: false,
   steps: [],
   wall_times: [],
 });
