@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds one ES module that exports `render()`, as TensorBoard imports it, and lists its own assets.
 import { defineConfig } from 'vitest/config';
+import { thirdParty } from './scripts/third_party.mjs';
 
 export default defineConfig({
   base: './',
+  plugins: [thirdParty()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
-    outDir: '../tb_xai_plugin/static',
+    outDir: '../tb_xai_plugin/tab/static',
     emptyOutDir: true,
     target: 'es2022',
     modulePreload: false,
@@ -24,5 +26,5 @@ export default defineConfig({
       },
     },
   },
-  test: { environment: 'happy-dom', include: ['tests/**/*.test.{ts,tsx}'] },
+  test: { environment: 'happy-dom', include: ['tests/**/*.test.{ts,tsx,mjs}'] },
 });

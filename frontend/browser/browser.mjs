@@ -96,7 +96,10 @@ export async function eventually(read, check) {
 }
 
 /** Wait until the text of `locator`, its narrow spaces made plain ones, matches all `patterns`; the text. */
-export const says = (locator, ...patterns) => eventually(
-  async () => (await locator.innerText()).replace(/\u202f/g, ' '),
-  (said) => { for (const pattern of patterns) assert.match(said, pattern); },
-);
+export const says = (locator, ...patterns) =>
+  eventually(
+    async () => (await locator.innerText()).replace(/\u202f/g, ' '),
+    (said) => {
+      for (const pattern of patterns) assert.match(said, pattern);
+    },
+  );

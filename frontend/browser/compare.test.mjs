@@ -71,7 +71,10 @@ test('swipe moves by keyboard, D shows the difference, and two steps can be comp
     await range.focus();
     const before = Number(await range.inputValue());
     await page.keyboard.press('ArrowRight');
-    await eventually(() => range.inputValue(), (now) => assert.ok(Number(now) > before));
+    await eventually(
+      () => range.inputValue(),
+      (now) => assert.ok(Number(now) > before),
+    );
     await page.keyboard.press('d');
     await frame.getByText('B − A on the same scale').waitFor();
     await frame.getByRole('button', { name: 'Steps', exact: true }).click();

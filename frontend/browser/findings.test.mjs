@@ -29,32 +29,64 @@ async function inTab(state, body) {
 async function countClicks(frame) {
   await frame.evaluate(() => {
     window.__clicks = 0;
-    document.addEventListener('click', () => { window.__clicks += 1; }, true);
+    document.addEventListener(
+      'click',
+      () => {
+        window.__clicks += 1;
+      },
+      true,
+    );
   });
   return () => frame.evaluate(() => window.__clicks);
 }
 
-const openFirst = (frame) => frame.locator('.incident').first().getByRole('button', { name: 'Open', exact: true }).click();
+const openFirst = (frame) =>
+  frame.locator('.incident').first().getByRole('button', { name: 'Open', exact: true }).click();
 const item = (frame, key) => frame.locator(`[data-finding="${key}"]`);
 const reached = (page, pattern) => page.waitForURL(pattern, { timeout: 10_000 });
 
 /** All that the issue calls the evidence of the onset. */
 async function seesEvidence(frame) {
   const drawer = frame.locator('aside.drawer');
-  for (const label of [/^Activations: histograms/, /^Gradients at its output: histograms/, /122 of 128 units dead at step 210; most died between steps 200 and 210/, /^Update ratio of conv2’s weights: conv2.weight/, /^Learning rate of its group: learning_rate\/1 from 0.01 to 1/, /^Loss: loss/]) {
+  for (const label of [
+    /^Activations: histograms/,
+    /^Gradients at its output: histograms/,
+    /122 of 128 units dead at step 210; most died between steps 200 and 210/,
+    /^Update ratio of conv2’s weights: conv2.weight/,
+    /^Learning rate of its group: learning_rate\/1 from 0.01 to 1/,
+    /^Loss: loss/,
+  ]) {
     await drawer.getByRole('img', { name: label }).first().waitFor({ timeout: 30_000 });
   }
-  await says(drawer, /relu2 is dead since step 206/, /Likely\s+The learning rate of conv2 rose/, /Try\s+Lower the learning rate/, /A 180/, /B 210/, /limit 95/);
-  await eventually(() => frame.locator('.step-field input').inputValue(), (step) => assert.equal(step, '210'));
+  await says(
+    drawer,
+    /relu2 is dead since step 206/,
+    /Likely\s+The learning rate of conv2 rose/,
+    /Try\s+Lower the learning rate/,
+    /A 180/,
+    /B 210/,
+    /limit 95/,
+  );
+  await eventually(
+    () => frame.locator('.step-field input').inputValue(),
+    (step) => assert.equal(step, '210'),
+  );
 }
 
 test('one plain sentence, then the findings, the worst first, consequences below their cause', () =>
   inTab({ run: 'sick/xai' }, async ({ frame }) => {
     await says(frame.locator('h1.sentence'), /relu2 is dead since step 206 — share of dead units 97/);
     const titles = await frame.locator('.incidents > li > .finding strong').allInnerTexts();
-    assert.deepEqual(titles, ['relu2 is dead', 'Steps of conv2.bias are too large', '3 of 10 classes are never predicted']);
+    assert.deepEqual(titles, [
+      'relu2 is dead',
+      'Steps of conv2.bias are too large',
+      '3 of 10 classes are never predicted',
+    ]);
     await frame.getByText('and 3 consequences').click();
-    await eventually(() => frame.locator('.consequences .finding').count(), (count) => assert.equal(count, 3));
+    await eventually(
+      () => frame.locator('.consequences .finding').count(),
+      (count) => assert.equal(count, 3),
+    );
   }));
 
 test('two clicks at most from opening the tab to the evidence of the onset', () =>
@@ -88,7 +120,10 @@ test('muted and acknowledged findings stay so in the link, also after a reload',
     const again = await (await page.waitForSelector('iframe')).contentFrame();
     await again.waitForSelector('.incident', { timeout: 60_000 });
     await says(again.locator('h1.sentence'), /3 of 10 classes/);
-    assert.deepEqual(await again.locator('.findings > .incidents > li > .finding strong').allInnerTexts(), ['3 of 10 classes are never predicted', 'Steps of conv2.bias are too large']);
+    assert.deepEqual(await again.locator('.findings > .incidents > li > .finding strong').allInnerTexts(), [
+      '3 of 10 classes are never predicted',
+      'Steps of conv2.bias are too large',
+    ]);
     await again.locator('.muted').getByRole('button', { name: 'show' }).click();
     for (const dark of [false, true]) {
       await setDark(page, dark);
@@ -113,7 +148,10 @@ test('a rule’s definition is one hover away, and all rules say whether they wa
   inTab({ run: 'fine/xai' }, async ({ frame }) => {
     await says(frame.locator('h1.sentence'), /✓\s+Nothing found up to step 400: 6 rules watching, 1 waiting, 1 off/);
     const rules = frame.locator('details.rules');
-    await says(rules.locator('summary'), /waiting: not enough data yet \(400 of 500 steps\).*off: attention is not captured/);
+    await says(
+      rules.locator('summary'),
+      /waiting: not enough data yet \(400 of 500 steps\).*off: attention is not captured/,
+    );
     await rules.locator('summary').click();
     assert.match(await rules.locator('dt', { hasText: 'dead layer' }).getAttribute('title'), /^At least 95 %/);
     await says(rules, /rank collapse\s+waiting: not enough data yet/);
@@ -141,10 +179,16 @@ test('keys walk the findings, a parameter’s opens its layer, and Escape closes
     await frame.getByText('open the next finding; with Shift the previous one').waitFor();
   }));
 
-for (const [name, state] of Object.entries({ layer: { finding: 'dead_layer@relu2', a: '180', b: '210', step: '210' }, network: { finding: 'no_better_than_constant' } })) {
+for (const [name, state] of Object.entries({
+  layer: { finding: 'dead_layer@relu2', a: '180', b: '210', step: '210' },
+  network: { finding: 'no_better_than_constant' },
+})) {
   test(`the drawer of a finding of the ${name} is clean for axe in both themes`, () =>
     inTab({ run: 'sick/xai', ...state }, async ({ page, frame }) => {
-      await frame.getByRole('img', { name: /^Loss: loss/ }).first().waitFor({ timeout: 30_000 });
+      await frame
+        .getByRole('img', { name: /^Loss: loss/ })
+        .first()
+        .waitFor({ timeout: 30_000 });
       await frame.locator('aside .why').click();
       await frame.getByText('and 3 consequences').click();
       for (const dark of [false, true]) {

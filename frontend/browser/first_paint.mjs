@@ -8,8 +8,13 @@ const { page, problems } = await watchedPage(context);
 await page.addInitScript(() => {
   performance.setResourceTimingBufferSize(1000);
   const look = () => {
-    const strip = [...document.querySelectorAll('section[aria-labelledby=strip-title] canvas')].some((one) => one.width > 1);
-    if (strip) requestAnimationFrame(() => { window.__painted = performance.now(); });
+    const strip = [...document.querySelectorAll('section[aria-labelledby=strip-title] canvas')].some(
+      (one) => one.width > 1,
+    );
+    if (strip)
+      requestAnimationFrame(() => {
+        window.__painted = performance.now();
+      });
     else requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
@@ -23,8 +28,14 @@ for (let i = 0; i < Number(process.env.TIMES ?? 5); i++) {
   await page.waitForTimeout(1500);
   const seen = await frame.evaluate(() => ({
     painted: window.__painted,
-    requests: performance.getEntriesByType('resource').filter((one) => one.name.includes('/data/plugin/xai/'))
-      .map(({ name, duration, encodedBodySize }) => ({ name: name.replace(/.*\/xai\//, ''), ms: duration, bytes: encodedBodySize })),
+    requests: performance
+      .getEntriesByType('resource')
+      .filter((one) => one.name.includes('/data/plugin/xai/'))
+      .map(({ name, duration, encodedBodySize }) => ({
+        name: name.replace(/.*\/xai\//, ''),
+        ms: duration,
+        bytes: encodedBodySize,
+      })),
   }));
   paints.push(seen.painted);
   requests = requests.concat(seen.requests);

@@ -23,7 +23,12 @@ async function measured() {
 }
 
 // TensorBoard asks every tab to reload; its own period is 30 s at least, so we press its button.
-const reload = () => page.locator('app-header-reload button, .reload-button').first().click({ timeout: 5000 }).catch(() => {});
+const reload = () =>
+  page
+    .locator('app-header-reload button, .reload-button')
+    .first()
+    .click({ timeout: 5000 })
+    .catch(() => {});
 
 const samples = [];
 const begin = Date.now();
@@ -33,7 +38,7 @@ while (Date.now() - begin < seconds * 1000) {
     await reload();
     await page.waitForTimeout(2000);
   }
-  samples.push({ second: Math.round((Date.now() - begin) / 1000), requests: requests.length, ...await measured() });
+  samples.push({ second: Math.round((Date.now() - begin) / 1000), requests: requests.length, ...(await measured()) });
 }
 await context.close();
 console.log(JSON.stringify({ samples, problems }));

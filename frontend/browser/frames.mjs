@@ -9,17 +9,40 @@
 // BeginMainThreadFrame.
 import { launch, openTab, watchedPage } from './browser.mjs';
 
-const SCRIPT = new Set(['EvaluateScript', 'FunctionCall', 'FireAnimationFrame', 'EventDispatch', 'TimerFire', 'RunMicrotasks', 'FireIdleCallback', 'MajorGC', 'MinorGC', 'V8.GC_TIME_TO_SAFEPOINT']);
-const CATEGORIES = 'devtools.timeline,disabled-by-default-devtools.timeline,v8,devtools.timeline.frame,toplevel,__metadata';
+const SCRIPT = new Set([
+  'EvaluateScript',
+  'FunctionCall',
+  'FireAnimationFrame',
+  'EventDispatch',
+  'TimerFire',
+  'RunMicrotasks',
+  'FireIdleCallback',
+  'MajorGC',
+  'MinorGC',
+  'V8.GC_TIME_TO_SAFEPOINT',
+]);
+const CATEGORIES =
+  'devtools.timeline,disabled-by-default-devtools.timeline,v8,devtools.timeline.frame,toplevel,__metadata';
 const LEAST_US = 20;
 
-async function traced(page, cdp, act) {
+async function traced(cdp, act) {
   const events = [];
-  const collect = ({ value }) => { for (const one of value) events.push(one); };
+  const collect = ({ value }) => {
+    for (const one of value) events.push(one);
+  };
   cdp.on('Tracing.dataCollected', collect);
-  await cdp.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: CATEGORIES.split(','), recordMode: 'recordUntilFull', traceBufferSizeInKb: 400_000 } });
+  await cdp.send('Tracing.start', {
+    transferMode: 'ReportEvents',
+    traceConfig: {
+      includedCategories: CATEGORIES.split(','),
+      recordMode: 'recordUntilFull',
+      traceBufferSizeInKb: 400_000,
+    },
+  });
   await act();
-  const done = new Promise((resolve) => { cdp.once('Tracing.tracingComplete', resolve); });
+  const done = new Promise((resolve) => {
+    cdp.once('Tracing.tracingComplete', resolve);
+  });
   await cdp.send('Tracing.end');
   await done;
   cdp.off('Tracing.dataCollected', collect);
@@ -39,7 +62,9 @@ function mainThread(events) {
 
 /** Outermost script events of the main thread: start, wall and CPU time in µs. */
 function scripts(events, thread) {
-  const own = events.filter((one) => one.ph === 'X' && SCRIPT.has(one.name) && `${one.pid} ${one.tid}` === thread).sort((a, b) => a.ts - b.ts || b.dur - a.dur);
+  const own = events
+    .filter((one) => one.ph === 'X' && SCRIPT.has(one.name) && `${one.pid} ${one.tid}` === thread)
+    .sort((a, b) => a.ts - b.ts || b.dur - a.dur);
   const found = [];
   let end = -1;
   for (const { ts, dur, tdur, name } of own) {
@@ -52,7 +77,14 @@ function scripts(events, thread) {
 
 function perFrame(events) {
   const thread = mainThread(events);
-  const starts = events.filter((one) => (one.name === 'BeginMainThreadFrame' || (one.name === 'AnimationFrame' && one.ph === 'b')) && `${one.pid} ${one.tid}` === thread).map((one) => one.ts).sort((a, b) => a - b);
+  const starts = events
+    .filter(
+      (one) =>
+        (one.name === 'BeginMainThreadFrame' || (one.name === 'AnimationFrame' && one.ph === 'b')) &&
+        `${one.pid} ${one.tid}` === thread,
+    )
+    .map((one) => one.ts)
+    .sort((a, b) => a - b);
   const frames = starts.map(() => ({ wall: 0, cpu: 0 }));
   let at = 0;
   for (const { ts, wall, cpu } of scripts(events, thread)) {
@@ -104,18 +136,30 @@ async function play(page, frame, seconds = 15) {
   await frame.getByRole('button', { name: 'Stop' }).click();
 }
 
-const METHODS = ['attribution/layer_cam/conv3', 'attribution/integrated_gradients/input', 'attribution/integrated_gradients/'];
+const METHODS = [
+  'attribution/layer_cam/conv3',
+  'attribution/integrated_gradients/input',
+  'attribution/integrated_gradients/',
+];
 
 async function measure(context, name, state, act) {
   const { page, problems, requests } = await watchedPage(context);
-  const frame = await openTab(page, process.env.TAB_URL, { run: 'many/xai', view: 'explanations', step: 1000, ...state });
+  const frame = await openTab(page, process.env.TAB_URL, {
+    run: 'many/xai',
+    view: 'explanations',
+    step: 1000,
+    ...state,
+  });
   await frame.waitForSelector('.films canvas, .compare-grid canvas', { timeout: 60_000 });
   await page.waitForTimeout(Number(process.env.SETTLE_MS ?? 6000));
   const cdp = await context.newCDPSession(page);
   const asked = requests.length;
-  const frames = perFrame(await traced(page, cdp, () => act(page, frame)));
+  const frames = perFrame(await traced(cdp, () => act(page, frame)));
   const polls = requests.slice(asked).filter((one) => !/\/(runs|catalog)/.test(one));
-  const shown = await frame.evaluate(() => ({ rows: document.querySelectorAll('.film-row, .compare-grid tbody tr').length, canvases: document.querySelectorAll('canvas').length }));
+  const shown = await frame.evaluate(() => ({
+    rows: document.querySelectorAll('.film-row, .compare-grid tbody tr').length,
+    canvases: document.querySelectorAll('canvas').length,
+  }));
   await page.close();
   return { name, ...summary(frames), requests_for_data: polls.length, ...shown, problems };
 }

@@ -26,7 +26,11 @@ async function inTab(state, body) {
   await page.close();
 }
 
-const has = (locator, name, pattern) => eventually(() => locator.getAttribute(name), (said) => assert.match(said, pattern));
+const has = (locator, name, pattern) =>
+  eventually(
+    () => locator.getAttribute(name),
+    (said) => assert.match(said, pattern),
+  );
 
 test('further methods become lines of every sample, and the address keeps them', () =>
   inTab({ run: 'wide/xai' }, async ({ page, frame }) => {
@@ -36,7 +40,10 @@ test('further methods become lines of every sample, and the address keeps them',
     await frame.getByRole('button', { name: 'Integrated Gradients' }).click();
     await frame.getByText('fails the randomisation test (Adebayo et al. 2018)').first().waitFor();
     await frame.getByText('Integrated Gradients · input').nth(1).waitFor();
-    await eventually(() => lines.count(), (count) => assert.equal(count, 3));
+    await eventually(
+      () => lines.count(),
+      (count) => assert.equal(count, 3),
+    );
     await page.waitForTimeout(500);
     await page.waitForURL(/methods=/, { timeout: 10_000 });
     await has(frame.locator('canvas[aria-label*="Guided backprop"]').nth(1), 'aria-label', /constant/);
@@ -60,21 +67,28 @@ test('trust says what was measured, what was not and why; an unstable map is cal
   }));
 
 /** How many points of a canvas have the colour of given regions. */
-const cyan = (canvas) => canvas.evaluate((one) => {
-  const { data } = one.getContext('2d').getImageData(0, 0, one.width, one.height);
-  let found = 0;
-  for (let i = 0; i < data.length; i += 4) found += Number(data[i] < 90 && data[i + 1] > 130 && data[i + 2] > 170);
-  return found;
-});
+const cyan = (canvas) =>
+  canvas.evaluate((one) => {
+    const { data } = one.getContext('2d').getImageData(0, 0, one.width, one.height);
+    let found = 0;
+    for (let i = 0; i < data.length; i += 4) found += Number(data[i] < 90 && data[i + 1] > 130 && data[i + 2] > 170);
+    return found;
+  });
 
 test('given regions are outlined where there are any, until they are switched off', () =>
   inTab({ run: 'wide/xai' }, async ({ page, frame }) => {
     const without = frame.locator('canvas.film').nth(0);
     const marked = frame.locator('canvas.film').nth(1);
     assert.equal(await cyan(without), 0);
-    await eventually(() => cyan(marked), (points) => assert.ok(points > 50));
+    await eventually(
+      () => cyan(marked),
+      (points) => assert.ok(points > 50),
+    );
     await frame.getByLabel('given regions').uncheck();
-    await eventually(() => cyan(marked), (points) => assert.equal(points, 0));
+    await eventually(
+      () => cyan(marked),
+      (points) => assert.equal(points, 0),
+    );
     await page.waitForURL(/regions=no/, { timeout: 10_000 });
   }));
 
@@ -104,7 +118,10 @@ test('two steps of a sample: divider and difference', () =>
 
 test('tokens are text, features are bars', async () => {
   await inTab({ run: 'words/xai' }, async ({ frame }) => {
-    await eventually(() => frame.locator('.word').count(), (count) => assert.equal(count, 10));
+    await eventually(
+      () => frame.locator('.word').count(),
+      (count) => assert.equal(count, 10),
+    );
     await says(frame.locator('main'), /wonderful/);
     assert.deepEqual(await axeViolations(frame), []);
   });

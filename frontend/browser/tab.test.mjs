@@ -71,7 +71,10 @@ test('scrubbing the film asks the server for nothing', () =>
     for (let i = 0; i < 25; i++) await page.keyboard.press('ArrowRight');
     await page.waitForTimeout(500);
     const step = frame.locator('input[type="text"], input[type="number"]').first();
-    await eventually(() => step.inputValue(), (now) => assert.notEqual(now, shown, 'the step did not move'));
+    await eventually(
+      () => step.inputValue(),
+      (now) => assert.notEqual(now, shown, 'the step did not move'),
+    );
     const records = requests.filter((one) => !/\/(runs|catalog)\b/.test(one)).slice(before);
     assert.deepEqual(records, []);
   }));

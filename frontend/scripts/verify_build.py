@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the tab anew and compares it byte for byte with what is committed under tb_xai_plugin/static."""
+"""Builds the tab anew and compares it byte for byte with what is committed under tb_xai_plugin/tab/static."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 FRONTEND = Path(__file__).resolve().parents[1]
-COMMITTED = FRONTEND.parent / "tb_xai_plugin" / "static"
+COMMITTED = FRONTEND.parent / "tb_xai_plugin" / "tab" / "static"
 
 
 def contents(folder: Path) -> dict[str, bytes]:

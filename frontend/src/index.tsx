@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The module that TensorBoard imports into our frame; it calls `render()` once.
 import { render as mount } from 'preact';
-import { setHome } from './api';
-import { startClock } from './clock';
-import { listenToKeys } from './keys';
-import { mirrorAddress } from './selection';
-import { addStyle } from './styles';
-import base from './styles/base.css?inline';
-import { followTheme } from './theme';
-import { App } from './views/app';
+import { App } from './app/app';
+import { listenToKeys } from './app/keys';
+import { startClock } from './state/clock';
+import { mirrorAddress } from './state/selection';
+import { addStyle } from './ui/styles/styles';
+import { followTheme } from './ui/styles/theme';
+import { setHome } from './wire/api';
+import base from './ui/styles/base.css?inline';
 
 // Not written inline: the bundler would take `new URL('…', import.meta.url)` for a file of its own.
 const home = import.meta.url;

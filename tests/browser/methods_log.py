@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tb_xai_callbacks.attribution import METHODS, describe
 from tb_xai_callbacks.measure.regions import masks_of
 from tb_xai_callbacks.probe.samples import images_png, mask_png
 from tb_xai_callbacks.run.sink import EventFileSink
@@ -110,7 +111,8 @@ def status(step: int, methods: tuple[str, ...]) -> r.RunStatus:
 
 def write(log_dir: Path, items: list[tuple[int, Any]]) -> None:
     sink = EventFileSink(log_dir, print)
-    for step, item in items:
+    described = r.Descriptions(methods=describe(METHODS))
+    for step, item in [(0, described), *items]:
         sink.put(step, lambda item=item: [item])  # type: ignore[misc]
     sink.close()
 

@@ -105,3 +105,8 @@ def test_the_tab_without_data(tmp_path: Path) -> None:
 def test_the_tab_with_odd_data(odd_logs: Path) -> None:
     with tensorboard(odd_logs, runs=3) as url:
         run_node("odd", TAB_URL=url)
+
+
+def test_signals_that_are_not_ours(methods_logs: Path) -> None:
+    with tensorboard(methods_logs, runs=6) as url:
+        run_node("more", TAB_URL=url)

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-STATIC = ROOT / "tb_xai_plugin" / "static"
+STATIC = ROOT / "tb_xai_plugin" / "tab" / "static"
 SINGLE = (
     "frontend/package.json",
     "frontend/package-lock.json",
     "frontend/vite.config.ts",
     "frontend/tsconfig.json",
-    "tb_xai_plugin/schema.proto",
+    "tb_xai_plugin/format/schema.proto",
 )
 
 

@@ -13,7 +13,14 @@ export interface Surface {
 export type Draw = (context: CanvasRenderingContext2D, surface: Surface, theme: Theme) => void;
 
 /** Fit the canvas to its size on the page and draw. With `keeps` what was drawn before stays if the size does. */
-export function paint(canvas: HTMLCanvasElement, width: number, height: number, theme: Theme, draw: Draw, keeps = false): void {
+export function paint(
+  canvas: HTMLCanvasElement,
+  width: number,
+  height: number,
+  theme: Theme,
+  draw: Draw,
+  keeps = false,
+): void {
   const density = Math.min(3, window.devicePixelRatio || 1);
   const [w, h] = [Math.max(1, Math.round(width * density)), Math.max(1, Math.round(height * density))];
   const fresh = !keeps || canvas.width !== w || canvas.height !== h;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two maps in one place: cells side by side, one with a divider between them, or their signed difference.
-import type { Grid } from '../wire';
+import type { Grid } from '../wire/wire';
 import type { Surface } from './canvas';
-import { drawHeat, type Box, type HeatStyle } from './heatmap';
+import { type Box, drawHeat, type HeatStyle } from './heatmap';
 import type { Theme } from './theme';
 
 export interface CompareCell {
@@ -13,7 +13,12 @@ export interface CompareCell {
 }
 
 /** One cell that fills its canvas. */
-export function drawCell(context: CanvasRenderingContext2D, cell: CompareCell, { width, height }: Surface, theme: Theme): void {
+export function drawCell(
+  context: CanvasRenderingContext2D,
+  cell: CompareCell,
+  { width, height }: Surface,
+  theme: Theme,
+): void {
   context.fillStyle = theme.nothing;
   context.fillRect(0, 0, width, height);
   drawHeat(context, { ...cell, box: { x: 0, y: 0, width, height } });
@@ -27,7 +32,12 @@ export interface SwipeData {
 }
 
 /** Left of the divider one cell, right of it the other, both in the same place. */
-export function drawSwipe(context: CanvasRenderingContext2D, { left, right, share }: SwipeData, surface: Surface, theme: Theme): void {
+export function drawSwipe(
+  context: CanvasRenderingContext2D,
+  { left, right, share }: SwipeData,
+  surface: Surface,
+  theme: Theme,
+): void {
   const { width, height } = surface;
   const x = Math.round(share * width);
   clipped(context, { x: 0, y: 0, width: x, height }, () => drawCell(context, left, surface, theme));

@@ -13,8 +13,13 @@ export interface DriftData {
 }
 
 /** Two lines over true step distances, from -1 at the bottom to 1 at the top; 0 is drawn, the frame shown marked. */
-export function drawDrift(context: CanvasRenderingContext2D, { steps, toPrevious, toLast, current }: DriftData, { width, height }: Surface, theme: Theme): void {
-  const span = (steps.at(-1)! - steps[0]!) || 1;
+export function drawDrift(
+  context: CanvasRenderingContext2D,
+  { steps, toPrevious, toLast, current }: DriftData,
+  { width, height }: Surface,
+  theme: Theme,
+): void {
+  const span = steps.at(-1)! - steps[0]! || 1;
   const x = (i: number): number => 3 + ((steps[i]! - steps[0]!) / span) * (width - 6);
   const y = (value: number): number => 3 + ((1 - value) / 2) * (height - 6);
   context.fillStyle = theme.line;
@@ -25,11 +30,21 @@ export function drawDrift(context: CanvasRenderingContext2D, { steps, toPrevious
   line(context, toLast, x, y, theme.ink, 2);
 }
 
-function line(context: CanvasRenderingContext2D, values: readonly number[], x: (i: number) => number, y: (value: number) => number, colour: string, width: number): void {
+function line(
+  context: CanvasRenderingContext2D,
+  values: readonly number[],
+  x: (i: number) => number,
+  y: (value: number) => number,
+  colour: string,
+  width: number,
+): void {
   context.beginPath();
   let down = false;
   values.forEach((value, i) => {
-    if (!Number.isFinite(value)) { down = false; return; }
+    if (!Number.isFinite(value)) {
+      down = false;
+      return;
+    }
     if (down) context.lineTo(x(i), y(value));
     else context.moveTo(x(i), y(value));
     down = true;

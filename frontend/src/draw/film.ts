@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A film: one sample's maps at several steps side by side, all on one scale, so that change can be seen
 // without memory. Beside it the total mass, so that no scale can hide a collapse.
-import type { Grid } from '../wire';
+import type { Grid } from '../wire/wire';
 import type { Surface } from './canvas';
-import { drawHeat, type Box, type HeatStyle } from './heatmap';
+import { type Box, drawHeat, type HeatStyle } from './heatmap';
 import type { Theme } from './theme';
 
 export const GAP = 4;
@@ -24,7 +24,8 @@ export function filmFrames(steps: readonly number[], current: number, count: num
     if (chosen.size < count && index >= 0) chosen.add(index);
   }
   const [first, last] = [steps[0]!, steps.at(-1)!];
-  for (let i = 1; chosen.size < count && i < count - 1; i++) add(chosen, steps, first + ((last - first) * i) / (count - 1));
+  for (let i = 1; chosen.size < count && i < count - 1; i++)
+    add(chosen, steps, first + ((last - first) * i) / (count - 1));
   for (let i = 0; chosen.size < count && i < steps.length; i++) chosen.add(i);
   return [...chosen].sort((a, b) => a - b);
 }
@@ -55,14 +56,35 @@ export interface FilmData {
 }
 
 /** What a canvas shows by now. */
-export interface Drawn extends FilmData { theme: Theme }
+export interface Drawn extends FilmData {
+  theme: Theme;
+}
 
 /** Draw the cells that differ from those `before`, which the canvas shows; a step further that is one or two. */
-export function drawFilm(context: CanvasRenderingContext2D, film: FilmData, { fresh = true }: Surface, theme: Theme, before?: Drawn): void {
+export function drawFilm(
+  context: CanvasRenderingContext2D,
+  film: FilmData,
+  { fresh = true }: Surface,
+  theme: Theme,
+  before?: Drawn,
+): void {
   const { image, cells, cellWidth, cellHeight } = film;
-  const kept = !fresh && before && before.image === image && before.theme === theme && before.cellWidth === cellWidth
-    && before.cellHeight === cellHeight && before.cells.length === cells.length ? before.cells : [];
-  const boxOf = (i: number): Box => ({ x: MARGIN + i * (cellWidth + GAP), y: MARGIN, width: cellWidth, height: cellHeight });
+  const kept =
+    !fresh &&
+    before &&
+    before.image === image &&
+    before.theme === theme &&
+    before.cellWidth === cellWidth &&
+    before.cellHeight === cellHeight &&
+    before.cells.length === cells.length
+      ? before.cells
+      : [];
+  const boxOf = (i: number): Box => ({
+    x: MARGIN + i * (cellWidth + GAP),
+    y: MARGIN,
+    width: cellWidth,
+    height: cellHeight,
+  });
   cells.forEach((cell, i) => {
     if (kept[i] && sameCell(kept[i], cell)) return;
     const box = boxOf(i);
@@ -85,8 +107,16 @@ function sameCell(a: Cell, b: Cell): boolean {
 }
 
 function sameStyle(a: HeatStyle, b: HeatStyle): boolean {
-  return a === b || (a.most === b.most && a.signed === b.signed && a.map === b.map && a.opacity === b.opacity
-    && a.smooth === b.smooth && a.contour === b.contour && a.levels === b.levels);
+  return (
+    a === b ||
+    (a.most === b.most &&
+      a.signed === b.signed &&
+      a.map === b.map &&
+      a.opacity === b.opacity &&
+      a.smooth === b.smooth &&
+      a.contour === b.contour &&
+      a.levels === b.levels)
+  );
 }
 
 /** White on black in the cell's lower left corner. */
@@ -113,9 +143,14 @@ export interface MassData {
 }
 
 /** Total mass over true step distances, from 0 up; the frame shown is marked. */
-export function drawMass(context: CanvasRenderingContext2D, { steps, mass, current }: MassData, { width, height }: Surface, theme: Theme): void {
+export function drawMass(
+  context: CanvasRenderingContext2D,
+  { steps, mass, current }: MassData,
+  { width, height }: Surface,
+  theme: Theme,
+): void {
   const top = Math.max(...mass.filter(Number.isFinite), 0) || 1;
-  const span = (steps.at(-1)! - steps[0]!) || 1;
+  const span = steps.at(-1)! - steps[0]! || 1;
   const x = (i: number): number => 3 + ((steps[i]! - steps[0]!) / span) * (width - 6);
   const y = (i: number): number => height - 3 - (mass[i]! / top) * (height - 6);
   context.fillStyle = theme.line;
@@ -125,7 +160,10 @@ export function drawMass(context: CanvasRenderingContext2D, { steps, mass, curre
   context.beginPath();
   let down = false;
   mass.forEach((value, i) => {
-    if (!Number.isFinite(value)) { down = false; return; }
+    if (!Number.isFinite(value)) {
+      down = false;
+      return;
+    }
     if (down) context.lineTo(x(i), y(i));
     else context.moveTo(x(i), y(i));
     down = true;

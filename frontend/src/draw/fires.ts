@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Marks on a strip where rules fire: a square is an error, a triangle a warning, a circle a remark.
-import type { Severity } from '../findings';
-import type { StepScale } from '../steps';
+import type { Severity } from '../model/findings';
+import type { StepScale } from '../model/steps';
 import type { Surface } from './canvas';
 import type { Theme } from './theme';
 
@@ -47,7 +47,9 @@ function within(x: number, width: number): number {
 /** The mark under a point, the nearest one; undefined where none is in reach. */
 export function fireAt(data: FireData, width: number, x: number, y: number): PlacedFire | undefined {
   const distance = (one: PlacedFire): number => Math.hypot(one.x - x, one.y - y);
-  return placeFires(data, width).filter((one) => distance(one) <= REACH).sort((a, b) => distance(a) - distance(b))[0];
+  return placeFires(data, width)
+    .filter((one) => distance(one) <= REACH)
+    .sort((a, b) => distance(a) - distance(b))[0];
 }
 
 export function drawFires(context: CanvasRenderingContext2D, data: FireData, { width }: Surface, theme: Theme): void {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Heat over a picture, honestly: colour and opacity follow the value, a scale is given and never guessed
 // from the map itself, and an empty map stays empty.
-import { NOT_A_NUMBER, signedIndex, table, unsignedIndex, type ColourMapName } from '../color';
-import type { Grid } from '../wire';
+import { type ColourMapName, NOT_A_NUMBER, signedIndex, table, unsignedIndex } from '../model/color';
+import type { Grid } from '../wire/wire';
 
 export interface HeatStyle {
   /** The value that gets the end of the colour map (and, negated, its beginning where `signed`). */
@@ -19,7 +19,12 @@ export interface HeatStyle {
   levels?: number | undefined;
 }
 
-export interface Box { x: number; y: number; width: number; height: number }
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
 
 export interface HeatData {
   /** Already grey; null where the input is no picture: then the heat is opaque. */
@@ -46,7 +51,11 @@ export function resample(grid: Grid, rows: number, columns: number): Grid {
   return { rows, columns, values };
 }
 
-interface Place { low: number; high: number; share: number }
+interface Place {
+  low: number;
+  high: number;
+  share: number;
+}
 
 /** Between which two source cells the centre of target cell `i` lies. */
 function place(i: number, target: number, source: number): Place {
@@ -91,7 +100,15 @@ function pixelTable({ map, signed, opacity, levels }: HeatStyle, overPicture: bo
   for (let i = 0; i < NO_NUMBER; i++) {
     const index = levelled(i, levels);
     const strength = signed ? Math.abs(index - 127.5) / 127.5 : index / 255;
-    bytes.set([colours[index * 3]!, colours[index * 3 + 1]!, colours[index * 3 + 2]!, overPicture ? 255 * opacity * strength : 255], i * 4);
+    bytes.set(
+      [
+        colours[index * 3]!,
+        colours[index * 3 + 1]!,
+        colours[index * 3 + 2]!,
+        overPicture ? 255 * opacity * strength : 255,
+      ],
+      i * 4,
+    );
   }
   bytes.set([...NOT_A_NUMBER, 255], NO_NUMBER * 4);
   made = new Uint32Array(bytes.buffer);
@@ -116,7 +133,8 @@ function toCanvas(pixels: Uint8ClampedArray<ArrayBuffer>, rows: number, columns:
   let canvas = scratch.get(size);
   if (!canvas) {
     if (scratch.size >= MOST_SIZES) scratch.clear();
-    scratch.set(size, canvas = document.createElement('canvas'));
+    canvas = document.createElement('canvas');
+    scratch.set(size, canvas);
     [canvas.width, canvas.height] = [columns, rows];
   }
   canvas.getContext('2d')?.putImageData(new ImageData(pixels, columns, rows), 0, 0);
@@ -129,7 +147,10 @@ export function drawHeat(context: CanvasRenderingContext2D, { image, heat, style
   context.imageSmoothingEnabled = false;
   if (image) context.drawImage(image, x, y, width, height);
   if (!heat) return;
-  const fine = style.smooth && heat.rows > 1 && heat.columns > 1 ? finer(heat, Math.min(FINEST, Math.max(width, height) / 2)) : heat;
+  const fine =
+    style.smooth && heat.rows > 1 && heat.columns > 1
+      ? finer(heat, Math.min(FINEST, Math.max(width, height) / 2))
+      : heat;
   const layer = toCanvas(heatPixels(fine, style, image !== null), fine.rows, fine.columns);
   context.imageSmoothingEnabled = style.smooth && heat.rows > 1 && heat.columns > 1;
   context.drawImage(layer, x, y, width, height);
@@ -144,16 +165,24 @@ function finer(heat: Grid, finest: number): Grid {
 
 /** The value that only the strongest tenth exceeds; undefined for a flat map, which has no strongest part. */
 export function topTenth(heat: Grid, signed = false): number | undefined {
-  const sizes = Array.from(heat.values, (value) => (signed ? Math.abs(value) : value)).filter(Number.isFinite).sort((a, b) => a - b);
+  const sizes = Array.from(heat.values, (value) => (signed ? Math.abs(value) : value))
+    .filter(Number.isFinite)
+    .sort((a, b) => a - b);
   const limit = sizes[Math.floor(sizes.length * 0.9)];
   return limit === undefined || limit <= (sizes[0] ?? 0) ? undefined : limit;
 }
 
 /** Borders between cells above and below the limit: white on black, so that they show on any colour. */
-function drawContour(context: CanvasRenderingContext2D, heat: Grid, { x, y, width, height }: Box, signed: boolean): void {
+function drawContour(
+  context: CanvasRenderingContext2D,
+  heat: Grid,
+  { x, y, width, height }: Box,
+  signed: boolean,
+): void {
   const limit = topTenth(heat, signed);
   if (limit === undefined) return;
-  const size = (r: number, c: number): number => (signed ? Math.abs(heat.values[r * heat.columns + c]!) : heat.values[r * heat.columns + c]!);
+  const size = (r: number, c: number): number =>
+    signed ? Math.abs(heat.values[r * heat.columns + c]!) : heat.values[r * heat.columns + c]!;
   const [w, h] = [width / heat.columns, height / heat.rows];
   context.beginPath();
   for (const [x1, y1, x2, y2] of borders(heat.rows, heat.columns, (r, c) => size(r, c) >= limit)) {
@@ -165,7 +194,11 @@ function drawContour(context: CanvasRenderingContext2D, heat: Grid, { x, y, widt
 }
 
 /** Lines [x1, y1, x2, y2], in cells, between cells inside and outside; beyond the edge is outside. */
-export function borders(rows: number, columns: number, holds: (row: number, column: number) => boolean): [number, number, number, number][] {
+export function borders(
+  rows: number,
+  columns: number,
+  holds: (row: number, column: number) => boolean,
+): [number, number, number, number][] {
   const inside = (r: number, c: number): boolean => r >= 0 && c >= 0 && r < rows && c < columns && holds(r, c);
   const lines: [number, number, number, number][] = [];
   for (let r = 0; r < rows; r++) {

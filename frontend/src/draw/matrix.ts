@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention as matrices: queries against keys, and layers against heads.
-import { colourOf, inkOn, mapUnsigned, NOT_A_NUMBER, type ColourMapName } from '../color';
-import type { Grid } from '../wire';
+import { type ColourMapName, colourOf, inkOn, mapUnsigned, NOT_A_NUMBER } from '../model/color';
+import type { Grid } from '../wire/wire';
 import type { Surface } from './canvas';
 import { drawHeat } from './heatmap';
 import type { Theme } from './theme';
@@ -15,9 +15,16 @@ export interface MatrixData {
 }
 
 /** Queries downwards, keys to the right, filling the surface. */
-export function drawMatrix(context: CanvasRenderingContext2D, { grid, most, map, query }: MatrixData, { width, height }: Surface, theme: Theme): void {
+export function drawMatrix(
+  context: CanvasRenderingContext2D,
+  { grid, most, map, query }: MatrixData,
+  { width, height }: Surface,
+  theme: Theme,
+): void {
   drawHeat(context, {
-    image: null, heat: grid, box: { x: 0, y: 0, width, height },
+    image: null,
+    heat: grid,
+    box: { x: 0, y: 0, width, height },
     style: { most, map, signed: false, opacity: 1, smooth: false, contour: false },
   });
   if (query < 0 || query >= grid.rows) return;
@@ -30,7 +37,14 @@ export function drawMatrix(context: CanvasRenderingContext2D, { grid, most, map,
 }
 
 /** Which cell of `rows` × `columns` lies under a place; undefined outside. */
-export function matrixCell(x: number, y: number, width: number, height: number, rows: number, columns: number): { row: number; column: number } | undefined {
+export function matrixCell(
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+  rows: number,
+  columns: number,
+): { row: number; column: number } | undefined {
   const [row, column] = [Math.floor((y / height) * rows), Math.floor((x / width) * columns)];
   return row >= 0 && column >= 0 && row < rows && column < columns ? { row, column } : undefined;
 }
@@ -38,14 +52,7 @@ export function matrixCell(x: number, y: number, width: number, height: number, 
 /** One cell's colours for the layer × head grid: what is behind the number, and the number's own. */
 export function entropyColours(value: number, map: ColourMapName = 'cividis'): { background: string; ink: string } {
   const colour = mapUnsigned(map, value, 1);
-  return Number.isFinite(value) ? { background: colourOf(map, value), ink: inkOn(colour) } : { background: `rgb(${NOT_A_NUMBER.join(' ')})`, ink: '#000' };
-}
-
-/** Mean of several matrices of one shape. */
-export function meanGrid(grids: readonly Grid[]): Grid {
-  const [first] = grids;
-  if (!first) return { rows: 0, columns: 0, values: new Float32Array() };
-  const values = new Float32Array(first.values.length);
-  for (const grid of grids) for (let i = 0; i < values.length; i++) values[i] = values[i]! + grid.values[i]! / grids.length;
-  return { rows: first.rows, columns: first.columns, values };
+  return Number.isFinite(value)
+    ? { background: colourOf(map, value), ink: inkOn(colour) }
+    : { background: `rgb(${NOT_A_NUMBER.join(' ')})`, ink: '#000' };
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One query's attention laid over the picture that the tokens were cut from.
-import type { Grid } from '../wire';
+import type { Grid } from '../wire/wire';
 import type { Surface } from './canvas';
 import { drawHeat, type HeatStyle } from './heatmap';
 import type { Theme } from './theme';
@@ -29,7 +29,12 @@ export interface OverlayData {
 }
 
 /** The picture, the row's heat on native patches, and a frame around the patch that asks. */
-export function drawOverlay(context: CanvasRenderingContext2D, { image, heat, style, patches, query }: OverlayData, { width, height }: Surface, theme: Theme): void {
+export function drawOverlay(
+  context: CanvasRenderingContext2D,
+  { image, heat, style, patches, query }: OverlayData,
+  { width, height }: Surface,
+  theme: Theme,
+): void {
   drawHeat(context, { image, heat, style, box: { x: 0, y: 0, width, height } });
   const patch = query - patches.prefix;
   if (patch < 0) return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Histograms over steps, one ridge a step, oldest at the top. The axis is signed and logarithmic: −2ᵉ … 0 … 2ᵉ.
-import type { HistogramColumns } from '../api';
-import { formatStep } from '../steps';
+import { formatStep } from '../model/steps';
+import type { HistogramColumns } from '../wire/api';
 import type { Surface } from './canvas';
 import type { Theme } from './theme';
 
@@ -27,7 +27,9 @@ export function ridgesOf(histogram: HistogramColumns): Ridges {
   const [low, high] = exponentsInUse(columns, exponents);
   const totals = columns.map((column) => column.reduce((sum, count) => sum + count, 0) || 1);
   return {
-    firstSteps, low: low + minExponent, high: high + minExponent,
+    firstSteps,
+    low: low + minExponent,
+    high: high + minExponent,
     rows: columns.map((column, i) => trim(column, exponents, low, high, totals[i]!)),
     zeroShare: columns.map((column, i) => column[exponents]! / totals[i]!),
     nonFinite: columns.map((column) => column.at(-1)!),
@@ -73,7 +75,12 @@ export interface RidgeData {
   marks: readonly RidgeMark[];
 }
 
-export function drawRidges(context: CanvasRenderingContext2D, { ridges, marks }: RidgeData, { width, height }: Surface, theme: Theme): void {
+export function drawRidges(
+  context: CanvasRenderingContext2D,
+  { ridges, marks }: RidgeData,
+  { width, height }: Surface,
+  theme: Theme,
+): void {
   const count = ridges.rows.length;
   const bins = ridges.rows[0]?.length ?? 0;
   if (count === 0 || bins === 0) return;
@@ -91,16 +98,31 @@ export function drawRidges(context: CanvasRenderingContext2D, { ridges, marks }:
   nameEnds(context, ridges, height, marks, theme);
 }
 
-interface RidgeShape { baseline: number; peak: number; binWidth: number; zero: number; gap: number }
+interface RidgeShape {
+  baseline: number;
+  peak: number;
+  binWidth: number;
+  zero: number;
+  gap: number;
+}
 
-function drawRidge(context: CanvasRenderingContext2D, row: Float64Array, shape: RidgeShape, mark: RidgeMark | undefined, theme: Theme): void {
+function drawRidge(
+  context: CanvasRenderingContext2D,
+  row: Float64Array,
+  shape: RidgeShape,
+  mark: RidgeMark | undefined,
+  theme: Theme,
+): void {
   const { baseline, peak, binWidth, zero, gap } = shape;
   const half = row.length / 2;
   const x = (bin: number): number => EDGE.left + (bin + 0.5 + (bin >= half ? 2 : 0)) * binWidth;
   context.beginPath();
   context.moveTo(EDGE.left, baseline);
   row.forEach((share, bin) => {
-    if (bin === half) { context.lineTo(x(half - 1) + binWidth / 2, baseline); context.lineTo(x(half) - binWidth / 2, baseline); }
+    if (bin === half) {
+      context.lineTo(x(half - 1) + binWidth / 2, baseline);
+      context.lineTo(x(half) - binWidth / 2, baseline);
+    }
     context.lineTo(x(bin), baseline - share * peak);
   });
   context.lineTo(x(row.length - 1) + binWidth / 2, baseline);
@@ -111,7 +133,12 @@ function drawRidge(context: CanvasRenderingContext2D, row: Float64Array, shape: 
   context.stroke();
   context.fillStyle = markColour(mark, theme) ?? theme.control;
   context.globalAlpha = 0.15 + 0.85 * zero;
-  context.fillRect(EDGE.left + (half + 1 - zero) * binWidth, baseline - Math.max(1, gap - 1), 2 * zero * binWidth, Math.max(1, gap - 1));
+  context.fillRect(
+    EDGE.left + (half + 1 - zero) * binWidth,
+    baseline - Math.max(1, gap - 1),
+    2 * zero * binWidth,
+    Math.max(1, gap - 1),
+  );
   context.globalAlpha = 1;
 }
 
@@ -127,16 +154,29 @@ function nameRidge(context: CanvasRenderingContext2D, mark: RidgeMark, baseline:
   context.fillText(`${mark.name} ${formatStep(mark.shown)}`.trim(), EDGE.left - 6, baseline + 3);
 }
 
-function nameEnds(context: CanvasRenderingContext2D, ridges: Ridges, height: number, marks: readonly RidgeMark[], theme: Theme): void {
+function nameEnds(
+  context: CanvasRenderingContext2D,
+  ridges: Ridges,
+  height: number,
+  marks: readonly RidgeMark[],
+  theme: Theme,
+): void {
   context.font = '10px Roboto, sans-serif';
   context.fillStyle = theme.soft;
   context.textAlign = 'right';
   const [first, last] = [ridges.firstSteps[0]!, ridges.firstSteps.at(-1)!];
   if (!marks.some((mark) => mark.step === first)) context.fillText(formatStep(first), EDGE.left - 6, EDGE.top + 6);
-  if (!marks.some((mark) => mark.step === last)) context.fillText(formatStep(last), EDGE.left - 6, height - EDGE.bottom + 2);
+  if (!marks.some((mark) => mark.step === last))
+    context.fillText(formatStep(last), EDGE.left - 6, height - EDGE.bottom + 2);
 }
 
-function drawAxis(context: CanvasRenderingContext2D, ridges: Ridges, binWidth: number, height: number, theme: Theme): void {
+function drawAxis(
+  context: CanvasRenderingContext2D,
+  ridges: Ridges,
+  binWidth: number,
+  height: number,
+  theme: Theme,
+): void {
   const half = ridges.high - ridges.low + 1;
   context.font = '10px Roboto, sans-serif';
   context.fillStyle = theme.soft;

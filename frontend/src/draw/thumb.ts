@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small picture with heat over it, for the Overview's film.
-import { table, type ColourMapName } from '../color';
-import type { Grid } from '../wire';
+import { type ColourMapName, table } from '../model/color';
+import type { Grid } from '../wire/wire';
 
 export interface ThumbData {
   image: CanvasImageSource | null;
@@ -15,7 +15,12 @@ export interface ThumbData {
 }
 
 /** Heat as pixels: colour by value, opacity in proportion to it. */
-export function heatPixels({ heat, most, map, opacity }: Pick<ThumbData, 'heat' | 'most' | 'map' | 'opacity'>): Uint8ClampedArray<ArrayBuffer> {
+export function heatPixels({
+  heat,
+  most,
+  map,
+  opacity,
+}: Pick<ThumbData, 'heat' | 'most' | 'map' | 'opacity'>): Uint8ClampedArray<ArrayBuffer> {
   const pixels = new Uint8ClampedArray(heat.rows * heat.columns * 4);
   const colours = table(map);
   for (let i = 0; i < heat.values.length; i++) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scrubber's track: where along training there is something to see.
-import type { StepScale } from '../steps';
+import type { StepScale } from '../model/steps';
 import type { Surface } from './canvas';
 import type { Theme } from './theme';
 
@@ -20,10 +20,16 @@ export function tickX(scale: StepScale, step: number, width: number, inset: numb
 }
 
 /** Short soft ticks for statistics below the track, long ones for explanations above it. */
-export function drawTicks(context: CanvasRenderingContext2D, { scale, snapshots, statistics, marks = [], inset }: TickData, { width, height }: Surface, theme: Theme): void {
+export function drawTicks(
+  context: CanvasRenderingContext2D,
+  { scale, snapshots, statistics, marks = [], inset }: TickData,
+  { width, height }: Surface,
+  theme: Theme,
+): void {
   const middle = Math.round(height / 2);
   const mark = (steps: readonly number[], top: number, bottom: number): void => {
-    for (const step of steps) context.fillRect(Math.round(tickX(scale, step, width, inset)) - 0.5, top, 1, bottom - top);
+    for (const step of steps)
+      context.fillRect(Math.round(tickX(scale, step, width, inset)) - 0.5, top, 1, bottom - top);
   };
   context.fillStyle = theme.control;
   mark(statistics, middle + 2, middle + 6);

@@ -1,0 +1,1 @@
+import{D as e}from"./theme-D2sxGHqi.js";var t=[`#0072b2`,`#e69f00`,`#cc79a7`,`#56b4e9`,`#d55e00`,`#009e73`,`#8a6fd1`,`#a0a0a0`];function n(n){let r=(e.loaded.value.value?.runs??[]).map(e=>e.run).sort();return t[Math.max(0,r.indexOf(n))%t.length]}export{n as t};

@@ -1,1 +1,0 @@
-var e=new Set;function t(t){if(e.has(t))return;e.add(t);let n=document.createElement(`style`);n.textContent=t,document.head.append(n)}export{t};
