@@ -21,11 +21,11 @@ from torch.nn import functional
 
 from benchmarks.interleave import Figure, Section, interleaved, missing, quartiles, ratio
 from benchmarks.nets import ResNet18
-from tb_xai_callbacks.attribution.maps import Explained, observe
-from tb_xai_callbacks.attribution.methods import Question, layer_map
+from tb_xai_callbacks.attribution import METHODS, method_named, methods_from
+from tb_xai_callbacks.attribution.explained import Explained
+from tb_xai_callbacks.attribution.method import LAYER
 from tb_xai_callbacks.backends.contract import CaptureRequest, TargetLayer
 from tb_xai_callbacks.backends.torch.observer import TorchObserver
-from tb_xai_callbacks.measure.cam import CAMS
 from tb_xai_callbacks.measure.scores import Selection, select
 from tb_xai_callbacks.run.sink import EventFileSink
 
@@ -68,15 +68,19 @@ class Bench:
 
         def work() -> list[object]:
             capture = self.observer.capture(CaptureRequest(LAYERS, self.choose))
-            return list(observe(capture, self.targets, methods, self.explained))
+            question = self.explained.ask(None, capture)
+            return [
+                self.explained.record(method, target, method.make(question, target))
+                for target in self.targets
+                for method in methods_from(methods)
+            ]
 
         return work
 
     def score_cam(self) -> None:
         """Score-CAM at the last layer: a forward pass per channel kept."""
         with self.observer.explaining() as explainer:
-            question = Question(explainer, self.explained.choice)
-            layer_map("score_cam", question, self.targets[-1], explainer.inputs)
+            method_named("score_cam").make(self.explained.ask(explainer), self.targets[-1])
 
     def captum(self) -> None:
         """Captum takes one layer at a time."""
@@ -146,7 +150,7 @@ def run(quick: bool = False) -> list[Section]:
     """Grad-CAM of everybody, our whole family, Score-CAM, and writing."""
     bench = Bench(4 if quick else 16)
     rounds = 3 if quick else 25
-    family = list(CAMS)
+    family = [method.name for method in METHODS if method.explains == LAYER and not method.passes]
     peers, absent = _available(
         {"Captum": bench.captum, "torch-cam": bench.torchcam, "pytorch-grad-cam": bench.pytorch_grad_cam}
     )

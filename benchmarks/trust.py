@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from benchmarks.interleave import Figure, Section
 from benchmarks.nets import DigitsNet
-from tb_xai_callbacks.attribution.methods import Question, map_of
+from tb_xai_callbacks.attribution import Question, method_named
 from tb_xai_callbacks.backends.contract import TargetLayer
 from tb_xai_callbacks.backends.torch.observer import TorchObserver
 from tb_xai_callbacks.measure import trust
@@ -81,7 +81,7 @@ def maps(model: nn.Module, pictures: np.ndarray, methods: Iterable[str]) -> dict
     for method in methods:
         with observer.explaining(guided=method == "guided_backprop") as explainer:
             target = LAYER if method == "grad_cam" else None
-            found[method] = map_of(method, Question(explainer, choice), target, explainer.inputs)
+            found[method] = method_named(method).make(Question(explainer, choice), target)
     return found
 
 
@@ -118,8 +118,8 @@ def areas(trained: Trained, seed: int) -> dict[str, tuple[float, float]]:
 
 def _areas_of(question: Question, heat: np.ndarray) -> tuple[float, float]:
     def area(curve: Callable[..., trust.Curve]) -> float:
-        inputs = question.explainer.inputs
-        return float(np.mean(curve(question.probability, inputs, heat, axes=(2, 3), steps=32).area))
+        inputs = question.inputs
+        return float(np.mean(curve(question.probability_at, inputs, heat, axes=(2, 3), steps=32).area))
 
     return area(trust.deletion), area(trust.insertion)
 

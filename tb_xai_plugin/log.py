@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,7 +23,6 @@ from tb_xai_plugin.format.kinds import (
 )
 from tb_xai_plugin.format.kinds.kind import R
 from tb_xai_plugin.format.records import (
-    Cost,
     Descriptions,
     Finding,
     Findings,
@@ -38,6 +36,7 @@ from tb_xai_plugin.reading import own
 from tb_xai_plugin.reading import statistics as stacks
 from tb_xai_plugin.reading.event_files import EventFileSource
 from tb_xai_plugin.reading.explanations import AttentionSeries, AttributionSeries, TrustSeries
+from tb_xai_plugin.reading.overhead import Overhead, overhead
 from tb_xai_plugin.reading.own import NumbersSeries
 from tb_xai_plugin.reading.reader import Reader, Tag, unreadable
 from tb_xai_plugin.reading.replay import replayed
@@ -48,26 +47,6 @@ __all__ = [
     "AttentionSeries", "AttributionSeries", "HistogramSeries", "LayerStatsSeries", "Log", "NumbersSeries",
     "Overhead", "Run", "SchemaError", "TrustSeries", "UnitSeries", "UnknownNameError", "open_log",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Overhead:
-    """What the recorder cost: `seconds` in all, beside `training_seconds`; `share` is their ratio.
-
-    `skipped` counts observations put off to keep the budget, `dropped_records` what could not be written
-    in time; `costs` has seconds and skipped of each part of the recorder.
-    """
-
-    seconds: float
-    training_seconds: float
-    skipped: int
-    dropped_records: int
-    costs: tuple[Cost, ...]
-
-    @property
-    def share(self) -> float:
-        """Our seconds per second of training; NaN before training."""
-        return self.seconds / self.training_seconds if self.training_seconds else float("nan")
 
 
 class Run:
@@ -288,16 +267,7 @@ class Run:
     @property
     def overhead(self) -> Overhead:
         """What the recorder cost so far; zeros before the first status."""
-        status = self.status
-        if status is None:
-            return Overhead(0.0, 0.0, 0, 0, ())
-        return Overhead(
-            seconds=sum(cost.seconds for cost in status.costs),
-            training_seconds=status.training_seconds,
-            skipped=sum(cost.skipped for cost in status.costs),
-            dropped_records=status.dropped_records,
-            costs=status.costs,
-        )
+        return overhead(self.status)
 
     @property
     def problems(self) -> tuple[str, ...]:

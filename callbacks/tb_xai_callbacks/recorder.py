@@ -6,15 +6,14 @@ A `Session` drives it. Nothing in here raises into training, unless `strict`.
 
 from __future__ import annotations
 
-import atexit
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tb_xai_callbacks.backends.contract import Observer
 from tb_xai_callbacks.probe.samples import ProbeSet
 from tb_xai_callbacks.settings import Settings
-from tb_xai_callbacks.signals import signals_of
+from tb_xai_callbacks.signals import Signal, signals_of
 from tb_xai_callbacks.signals.ensemble import Ensemble
 from tb_xai_callbacks.signals.report import Standing, opening_records, status_record
 from tb_xai_callbacks.signals.training_step import TrainingSteps
@@ -24,15 +23,8 @@ from tb_xai_callbacks.signals.writer import EVENT_FILE
 class Recorder:
     """Watches one training run.
 
-    Args:
-        observer: the model as its backend shows it.
-        probe: the fixed samples; None where there are none.
-        log_dir: the run's directory.
-        host: who drives: torch, lightning, keras, transformers.
-        settings: the user's options.
-
-    Raises:
-        ValueError: for an option that this model cannot have, such as a layer that is not there.
+    The arguments are those of a `Session`, and the model as its backend shows it. It raises ValueError for an
+    option that this model cannot have, such as a layer that is not there.
     """
 
     def __init__(
@@ -62,7 +54,6 @@ class Recorder:
         self._writer.open(step)
         if not self._writer.is_open:
             return
-        atexit.register(self.finish_at_exit)
         self._writer.put(step, EVENT_FILE, lambda: opening_records(self.run, self._all.signals))
         if not self.run.model.observes_training:
             self._steps.weights(step)
@@ -90,9 +81,7 @@ class Recorder:
                 self._writer.put_scalars(self._steps.collect(step), scalars or {})
         self._all.each(lambda signal: signal.after_step(step, observed, loss))
         if due := self._all.due(step):
-            self._snapshot_step = step
-            self._all.observe(step, due)
-            self._write_status("running")
+            self._observe(step, due)
         self._steps.arm_if_due(step)
         if run.status.changed:
             self._write_status("running")
@@ -101,13 +90,11 @@ class Recorder:
     def snapshot(self, step: int, anew: bool = False) -> None:
         """Every signal now, whatever the schedule says; `anew` also where that was done at this step, and
         with the weights and the latest batch."""
-        if not self.live or (step == self._snapshot_step and not anew):
-            return
-        self._snapshot_step = self.run.status.step = step
-        self._all.observe(step, self._all.on())
-        if anew:
-            self._at_rest(step)
-        self._write_status("running")
+        if self.live and (anew or step != self._snapshot_step):
+            self.run.status.step = step
+            if anew:
+                self._steps.at_rest(step)
+            self._observe(step, self._all.on())
 
     def log_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
         """Log numbers that come at times of their own, such as a validation loss at the end of an epoch."""
@@ -132,30 +119,30 @@ class Recorder:
         finally:
             self._finished = True
 
-    def finish_at_exit(self) -> None:
-        """The interpreter ends without `finish`: what was logged is written, no more is computed."""
-        if self.live:
-            self._finished = True
-            self._writer.close()
+    def abandon(self) -> None:
+        """Training was cut off: what was logged is written, no more is computed."""
+        self._finished = True
+        self._writer.close()
 
     def _finish(self, step: int, state: str) -> None:
         if step > 0:
-            self._at_rest(step)
+            self._steps.at_rest(step)
         self.snapshot(step)
         self._all.each(lambda signal: signal.after_snapshot(step, last=True))
         self._all.each(lambda signal: signal.finish(step))
         self._writer.flush()  # the last status tells what failed while writing, too
+        self.run.status.conclude()
         self._write_status(state)
         self._writer.close()
-        atexit.unregister(self.finish_at_exit)
         if self._writer.error is not None and self.run.guard.strict:
             raise self._writer.error
 
-    def _at_rest(self, step: int) -> None:
-        with self.run.budget.timed_statistics():
-            self._steps.at_rest(step)
+    def _observe(self, step: int, signals: Sequence[Signal]) -> None:
+        self._snapshot_step = step
+        self._all.observe(step, signals)
+        self._write_status("running")
 
     def _write_status(self, state: str) -> None:
         standing = Standing(state, self._host, self._writer.dropped)
         record = status_record(self.run, self._all.signals, standing)
-        self._writer.put(self.run.status.step, "status", lambda: [record])
+        self._writer.put(record.step, "status", lambda: [record])

@@ -45,14 +45,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Statistic(Column):
-    """A column of your own, for `statistics=`.
+    """A column of your own, for `statistics=`. Without a `key`, its address is its name.
 
     Args:
         compute: from one row's values (an activation or gradient [n, …], or a weight; float32 NumPy) to the
             statistic. It runs on a background thread.
 
     Raises:
-        ValueError: for a signal or a scale that there is not, or a name that is taken.
+        ValueError: for a signal or a scale that there is not, or a name or a key that is taken.
     """
 
     compute: Callable[[np.ndarray], float] = field(default=lambda values: float("nan"), compare=False)
@@ -71,8 +71,12 @@ class Statistic(Column):
                 f"a statistic of your own is named {self.name!r}, which is taken: {self.signal} has "
                 f"{', '.join(columns_of(self.signal))}"
             )
+        keys = {column.key for column in COLUMNS if column.key}
+        if self.key in keys:
+            raise ValueError(f"statistic {self.name!r}: key={self.key!r} is taken; choose another address")
         if not self.key:
-            object.__setattr__(self, "key", self.name)
+            free = self.name not in keys
+            object.__setattr__(self, "key", self.name if free else f"{self.signal}-{self.name}")
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,7 @@ def test_values_are_kept_where_that_is_asked_for(case):
 
 def test_a_whole_run_is_written_without_an_error_or_a_word(case, tmp_path, caplog):
     with caplog.at_level(logging.WARNING, logger="tb_xai"):
-        recorder = Recorder(case.observer, case.probe, tmp_path, "torch", settings())
+        recorder = Recorder(case.observer, case.probe, tmp_path, "torch", settings(rules=()))
         recorder.start(0)
         for step in range(1, 4):
             loss = case.step()

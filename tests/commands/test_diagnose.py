@@ -12,6 +12,7 @@ from evidence_builder import records, stuck
 from tb_xai_callbacks.cli import main
 from tb_xai_callbacks.run.sink import EventFileSink
 from tb_xai_plugin import open_log
+from tb_xai_plugin.commands.diagnose import BULK
 from tb_xai_plugin.rules import RULES
 
 
@@ -170,3 +171,7 @@ def test_the_command_ends_with_the_status(tmp_path):
     )
     assert ran.returncode == 1, ran.stderr
     assert "relu2 is dead" in ran.stdout
+
+
+def test_what_is_passed_over_unread_is_what_no_rule_looks_at():
+    assert set(BULK) == {"histograms/", "attribution/", "attention/"}

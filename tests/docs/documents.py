@@ -6,17 +6,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-_OPTIONS = (ROOT / "callbacks/tb_xai_callbacks/options.py").read_text(encoding="utf-8")
-
-#: What the documents promise before the change that brings it is merged, and whether it is there. An entry
-#: that has come fails a test (`test_nothing_is_called_coming_that_is_there`), so that it is deleted here.
-COMING = {
-    "EXTENDING.md": lambda: (ROOT / "EXTENDING.md").exists(),
-    "make check": lambda: re.search(r"^check:", (ROOT / "Makefile").read_text(), re.M),
-    "option statistics": lambda: re.search(r"^    statistics:", _OPTIONS, re.M),
-    "folders": lambda: (ROOT / "tb_xai_plugin/format").is_dir() and (ROOT / "frontend/src/wire").is_dir(),
-}
-
 #: Every document that people read, by its path from the root.
 DOCUMENTS = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")

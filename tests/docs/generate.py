@@ -16,11 +16,17 @@ def methods_table() -> str:
     """The methods that can be asked for, in their order."""
     from tb_xai_callbacks.attribution import METHODS
 
-    lines = ["| name | what it says | explains | signed | source |", "| --- | --- | --- | --- | --- |"]
+    lines = [
+        "| method | what its values say | explains | signed | passes | source |",
+        "|---|---|---|---|---|---|",
+    ]
     for method in METHODS:
         meaning = method.meaning if method.faithful else f"{method.meaning} Fails the randomisation test."
         signed = "yes" if method.signed else "no"
-        lines.append(f"| `{method.name}` | {meaning} | {method.explains} | {signed} | {method.source} |")
+        passes = method.passes or "shared"
+        lines.append(
+            f"| `{method.name}` | {meaning} | {method.explains} | {signed} | {passes} | {method.source} |"
+        )
     return "\n".join(lines)
 
 

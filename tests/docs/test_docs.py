@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents name is there, and what is there is named."""
 
-import importlib
 import json
 import re
 import subprocess
@@ -9,8 +8,9 @@ import sys
 from dataclasses import fields
 
 import pytest
-from documents import COMING, DOCUMENTS, README, ROOT, blocks, headings, names, rows
+from documents import DOCUMENTS, README, ROOT, blocks, headings, names, rows
 
+from tb_xai_callbacks.attribution import METHODS
 from tb_xai_callbacks.cli import parser
 from tb_xai_callbacks.options import Options
 from tb_xai_plugin.records import GRADIENT_COLUMNS, LAYER_COLUMNS, WEIGHT_COLUMNS
@@ -18,11 +18,6 @@ from tb_xai_plugin.rules import RULES
 
 #: Options that every host takes by itself.
 OF_HOSTS = {"probe"}
-
-
-def test_nothing_is_called_coming_that_is_there():
-    come = [what for what, is_there in COMING.items() if is_there()]
-    assert not come, f"{come} is there now: delete it from COMING in tests/docs/documents.py"
 
 
 # ---- the README is short, and in order
@@ -54,8 +49,7 @@ def test_every_document_is_reachable_from_the_readme():
 
 def test_every_option_is_in_the_table_and_every_row_is_an_option():
     documented = {names(name)[0] for name, *_ in rows(DOCUMENTS["docs/options.md"], "option")}
-    coming = {"statistics"} if "option statistics" in COMING else set()
-    assert documented == {field.name for field in fields(Options)} | OF_HOSTS | coming
+    assert documented == {field.name for field in fields(Options)} | OF_HOSTS
 
 
 def test_every_option_is_in_the_table_with_its_default():
@@ -68,9 +62,7 @@ def test_every_option_is_in_the_table_with_its_default():
 
 def _method_names():
     """The names that `methods=` takes."""
-    if "folders" in COMING:
-        return set(importlib.import_module("tb_xai_callbacks.options").METHODS)
-    return {method.name for method in importlib.import_module("tb_xai_callbacks.attribution").METHODS}
+    return {method.name for method in METHODS}
 
 
 def test_every_method_is_in_the_table_which_is_in_one_piece():
@@ -153,7 +145,7 @@ def test_every_make_target_that_is_named_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     for path, text in DOCUMENTS.items():
         for name in re.findall(r"(?:`|^)make ([a-z-]+)", text, re.M):
-            assert name in targets or f"make {name}" in COMING, f"{path} names make {name}"
+            assert name in targets, f"{path} names make {name}"
 
 
 def test_no_document_names_a_machine():
@@ -180,7 +172,6 @@ def test_the_map_is_read():
     assert "wire/" in _map()["frontend/src/"]
 
 
-@pytest.mark.skipif("folders" in COMING, reason="the folders are about to be moved")
 def test_the_map_is_the_tree():
     for place, listed in _map().items():
         for name in listed:

@@ -11,7 +11,7 @@ from tb_xai_plugin.rules import RULES, Evidence, Rule, Symptom
 
 def loss_above(evidence: Evidence, *, limit: float = 0.9) -> Iterator[Symptom]:
     """The mean loss of the last five steps is above what the task is worth."""
-    losses = evidence.loss.values[-5:]
+    losses = evidence.losses[-5:]
     if len(losses) and losses.mean() > limit:
         yield Symptom(
             layer="", value=float(losses.mean()), threshold=limit, statistic="loss",
@@ -22,12 +22,12 @@ def loss_above(evidence: Evidence, *, limit: float = 0.9) -> Iterator[Symptom]:
 
 GOAL = Rule(
     "loss_above_goal", "goals", "warning", "Mean loss of five steps above 0.9.", loss_above,
-    needs=("loss",), min_steps=5,
+    needs=("loss",), min_steps=5, hold=2,
 )  # fmt: skip
 
 
 def test_it_fires_beside_ours_and_falls_silent(tmp_path):
-    train(tmp_path / "short", steps=8, rules=(*RULES, GOAL))
+    train(tmp_path / "short", steps=16, rules=(*RULES, GOAL))
     train(tmp_path / "long", steps=80, rules=(GOAL,))
     runs = open_log(tmp_path)
     (finding,) = [found for found in runs["short"].findings if found.rule == "loss_above_goal"]

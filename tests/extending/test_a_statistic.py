@@ -33,7 +33,8 @@ def test_it_is_logged_beside_ours_with_its_description(tmp_path):
     assert ((sparse >= 0) & (sparse <= 1)).all()
     assert (sparse[:, after_relu] > sparse[:, before_relu]).all()  # a ReLU sets values to zero
     assert (zeros[:, after_relu] > 0).all()
-    assert [column.title for column in run.descriptions.columns] == ["sparseness"]
+    described = {column.name: column for column in run.descriptions.columns}
+    assert (described["hoyer"].title, described["hoyer"].key) == ("sparseness", "hoyer")
 
 
 def test_one_that_fails_is_off_by_itself(tmp_path):

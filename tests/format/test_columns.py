@@ -50,8 +50,15 @@ def test_no_two_statistics_have_the_same_name_in_an_address():
         ({"scale": "linaer"}, "scale='linaer'; expected one of share"),
         ({"name": "norm"}, "named 'norm', which is taken: activation has count, mean"),
         ({"name": ""}, "named ''"),
+        ({"key": "dead"}, "key='dead' is taken"),
     ],
 )
 def test_a_statistic_that_cannot_be_is_refused_with_what_can(given, says):
     with pytest.raises(ValueError, match=says):
         Statistic(**{"signal": "activation", "name": "mine", "title": "t", "meaning": "m", **given})
+
+
+def test_the_address_of_a_statistic_of_your_own_is_its_name_where_that_is_free():
+    assert Statistic("activation", "kurtosis", "t", "m").key == "kurtosis"
+    assert Statistic("weight", "rank", "t", "m").key == "weight-rank"
+    assert Statistic("weight", "kurtosis", "t", "m", key="k4").key == "k4"

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from overlap import top_overlap
 from scipy import stats
-
-from tb_xai_callbacks.measure.ranks import top_overlap
 
 RNG = np.random.default_rng(10)
 

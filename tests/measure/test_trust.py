@@ -53,28 +53,8 @@ def test_maps_without_an_order_have_no_correlation():
     spoilt[3, 0, 0] = np.inf
     for pair in ((maps, spoilt), (spoilt, maps)):
         assert np.isnan(ranks.rank_correlation(*pair)).tolist() == [False, True, True, True]
-        assert np.isnan(ranks.top_overlap(*pair)).tolist() == [False, True, True, True]
     with pytest.raises(ValueError, match="one shape"):
         ranks.rank_correlation(maps, maps[:2])
-
-
-def test_strongest_cells():
-    maps = np.array([np.arange(10), [5, 5, 5, 1, 1, 1, 1, 1, 1, 1], [1, *[0] * 9], [4] * 10])
-    assert ranks.strongest(maps, 0.1).sum(1).tolist() == [1, 3, 1, 0]
-    assert ranks.strongest(maps, 0.3).sum(1).tolist() == [3, 3, 1, 0]
-    assert ranks.strongest(maps, 1).sum(1).tolist() == [9, 3, 1, 0]
-    assert ranks.strongest(maps, 0.3)[0].tolist() == [False] * 7 + [True] * 3
-    with pytest.raises(ValueError, match="share"):
-        ranks.strongest(maps, 0)
-
-
-def test_overlap_of_known_sets():
-    a, b = np.zeros((2, 1, 20))
-    a[0, [0, 1]] = 1
-    b[0, [1, 2]] = 1
-    np.testing.assert_allclose(ranks.top_overlap(a, b), 1 / 3)
-    np.testing.assert_allclose(ranks.top_overlap(a, a), 1)
-    np.testing.assert_allclose(ranks.top_overlap(a, np.roll(a, 5)), 0)
 
 
 @given(st.integers(2, 7), st.integers(2, 7), st.integers(0, 99))
@@ -199,13 +179,6 @@ def test_maps_without_size_have_no_relative_distance():
     assert np.isnan(got.rank).tolist() == [True, True, True]
 
 
-def test_randomisation_similarity_tells_sign_from_size():
-    maps = RNG.normal(size=(2, 6, 6))
-    signed, sizes = trust.randomisation_similarity(maps, -maps)
-    np.testing.assert_allclose(signed, -1)
-    np.testing.assert_allclose(sizes, 1)
-
-
 def test_completeness_gap_is_what_the_sum_misses():
     np.testing.assert_allclose(trust.completeness_gap(np.ones((2, 3, 2)), np.array([6.0, 5.0])), [0, 1])
     assert np.isnan(trust.completeness_gap(np.array([[np.nan]]), np.array([1.0])))[0]
@@ -246,21 +219,3 @@ def test_mass_inside_and_outside_is_everything(maps):
     masks[:, :2] = True
     total = trust.relevance_mass(maps, masks) + trust.relevance_mass(maps, ~masks)
     assert (np.isnan(total) | (np.abs(total - 1) < 1e-12)).all()
-
-
-@given(MAPS)
-def test_gini_is_the_mean_difference(maps):
-    got = trust.gini(maps)
-    for one, value in zip(np.abs(maps).reshape(3, -1), got, strict=True):
-        if one.sum():
-            assert value == pytest.approx(np.abs(one[:, None] - one).mean() / (2 * one.mean()), abs=1e-12)
-        else:
-            assert np.isnan(value)
-
-
-def test_gini_of_even_single_and_unknown_maps():
-    maps = np.ones((3, 2, 5))
-    maps[1] = 0
-    maps[1, 0, 3] = -4
-    maps[2, 0, 0] = np.nan
-    np.testing.assert_allclose(trust.gini(maps), [0, 0.9, np.nan], atol=1e-12)

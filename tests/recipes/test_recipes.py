@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README's recipes, read from there: each on a small model that trains, against autograd by hand."""
+"""The recipes of docs/, read from there: each on a small model that trains, against autograd by hand."""
 
 import re
 from pathlib import Path
@@ -13,8 +13,7 @@ from torch.nn import functional
 from tb_xai_callbacks.torch import watch
 from tb_xai_plugin import open_log
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-SECTION = README[README.index("## Recipes") : README.index("## What is promised")]
+SECTION = (Path(__file__).parents[2] / "docs/recipes.md").read_text()
 FUNCTIONS: dict = {}
 exec(re.search(r"```python\n(.*?)```", SECTION, re.S).group(1), FUNCTIONS)
 ROWS = re.findall(r"^\| ([a-z ]+) \| [^|]+ \| (?:`([^`]*)`)? ?\|$", SECTION, re.M)

@@ -46,6 +46,18 @@ def roots(*findings):
     return {f.key: f.root for f in fold(findings, DEPTH)}
 
 
+def test_what_the_rules_say_gives_the_order_in_which_people_are_told():
+    assert CAUSES.order == ORDER
+    leads = {(a, b) for a in ORDER for b in ORDER if CAUSES.leads(a, b)}
+    assert leads == {
+        (a, b)
+        for place, a in enumerate(ORDER)
+        for b in ORDER[place + 1 :]
+        if a not in ENDS and b not in CHOICES | OF_ITSELF
+    }
+    assert {rule.name for rule in RULES if rule.spreads} == SPREADING
+
+
 def test_nothing_found_is_nothing_folded():
     assert fold([], {}) == ()
 

@@ -16,7 +16,7 @@ def steps_of(rows):
 
 def test_a_healthy_run_logs_every_signal_from_the_first_to_the_last(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
-        recorder = record(tmp_path, Fake())
+        recorder = record(tmp_path, Fake(), rules=())
     assert recorder._writer.error is None
     assert not caplog.records
     got = read(tmp_path)
@@ -170,7 +170,7 @@ ALL = ("activations", "gradients", "weights", "explanations", "attention")
 def on(got, *but):
     """Whether all signals but these are captured, these being off."""
     found = {name: state for name, (state, _) in states(got).items()}
-    return all((found[name] == "captured") != (name in but) for name in ALL if name != "gradients")
+    return all((found[name] == "captured") != (name in but) for name in ALL)
 
 
 def watched_on_the_probe(tmp_path, **more):
@@ -180,7 +180,7 @@ def watched_on_the_probe(tmp_path, **more):
 
 def test_a_healthy_run_on_the_probe_says_nothing(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
-        recorder = watched_on_the_probe(tmp_path)
+        recorder = watched_on_the_probe(tmp_path, rules=())
     got = read(tmp_path)
     assert on(got)
     assert not caplog.records
@@ -207,7 +207,7 @@ def test_failing_statistics_leave_explanations_on(tmp_path, caplog):
 def test_failing_statistics_leave_explanations_and_attention_on(tmp_path, caplog):
     got, told = failing_statistics(tmp_path, caplog)
     assert states(got)["activations"] == ("off", "RuntimeError: statistics cannot be")
-    assert on(got, "activations")
+    assert on(got, "activations", "gradients")
     assert steps_of(got["attention/attn"]) == [0, 1, 2, 3, 4, 5]
     assert any("statistics cannot be" in notice.message for notice in got["status"][-1][1].notices)
     assert len([message for message in told if message.startswith("activations")]) == 1
@@ -227,6 +227,15 @@ def test_failing_attention_leaves_statistics_and_explanations_on(tmp_path):
     got = read(tmp_path)
     assert on(got, "attention")
     assert steps_of(got["stats/activation"]) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_rollout_that_cannot_be_leaves_maps_of_layers_on(tmp_path):
+    errors = {"attention": RuntimeError("hidden")}
+    watched_on_the_probe(tmp_path, errors=errors, methods=("grad_cam", "attention_rollout"))
+    got = read(tmp_path)
+    assert on(got, "attention")
+    assert states(got)["explanations/attention_rollout"][0] == "off"
+    assert steps_of(got["attribution/grad_cam/conv"]) == [0, 1, 2, 3, 4, 5]
 
 
 def test_one_pass_serves_all_that_is_due(tmp_path):

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from overlap import set_overlap, strongest
 
-from tb_xai_callbacks.measure.ranks import correlate, map_ranks, set_overlap, strongest
+from tb_xai_callbacks.measure.ranks import correlate, map_ranks
 from tb_xai_callbacks.measure.shapes import expect
 
 #: Rows [k m] twice -> a number per pair [k].

@@ -79,9 +79,11 @@ class Fake:
             maps,
             maps,
             {"attn": np.full((2, 1, 3, 3), 1 / 3, np.float32)} if request.attention else {},
-            {"activation": self._reduction("activation", PROBE)}
-            if "activation" in request.statistics
-            else {},
+            {
+                name: self._reduction(name, PROBE)
+                for name in ("activation", "gradient")
+                if name in request.statistics
+            },
         )
 
     def outputs(self, inputs):
@@ -107,7 +109,9 @@ class Fake:
         def resolve():
             self._fail("resolve")
             self._fail(f"resolve {signal}")
-            values = np.ones((rows, len(columns_of(signal))), np.float32)
+            columns = columns_of(signal)
+            values = np.ones((rows, len(columns)), np.float32)
+            values[:, columns.index("nonfinite_count")] = 0
             live = np.ones(6, np.uint32) if signal == "activation" else None
             return [Reduction(signal, source, 8, values, np.zeros((rows, BINS), np.uint64), live)]
 

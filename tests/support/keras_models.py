@@ -6,9 +6,9 @@ from collections import defaultdict
 import keras
 import numpy as np
 from keras import layers
+from maps import choose
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from tb_xai_callbacks.attribution.maps import choose
 from tb_xai_callbacks.backends.keras.forward import build, is_built
 from tb_xai_callbacks.backends.keras.observer import KerasObserver
 from tb_xai_callbacks.options import Options

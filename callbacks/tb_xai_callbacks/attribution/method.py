@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -24,8 +25,8 @@ How = Callable[[Question, TargetLayer | None], np.ndarray]
 class Method:
     """One attribution method. `METHODS` lists ours; `methods=` takes instances of your own.
 
-    Give `how`, or subclass and override `make`. An error switches off this method alone, with its reason in
-    the tab; raise ValueError with a sentence for a model that cannot have it.
+    Give `how`, or subclass, override `make`, and describe the one instance. An error switches off this method
+    alone, with its reason in the tab; raise ValueError with a sentence for a model that cannot have it.
 
     Args:
         name: in `methods=`, in tags and in addresses: letters, digits and underscores.
@@ -45,6 +46,7 @@ class Method:
 
     Raises:
         ValueError: for a name or an `explains` that cannot be, or a map of the input without a pass.
+        TypeError: for a subclass that describes itself by attributes of the class, which would not count.
     """
 
     name: str
@@ -58,6 +60,15 @@ class Method:
     source: str = ""
     faithful: bool = True
     complete: bool = False
+
+    def __init_subclass__(cls) -> None:
+        fresh = inspect.get_annotations(cls)  # fields that a dataclass declares anew do count
+        lost = [one.name for one in fields(Method) if one.name in vars(cls) and one.name not in fresh]
+        if lost:
+            raise TypeError(
+                f"{cls.__name__} sets {', '.join(lost)} as of the class; give it where the method is made: "
+                f"{cls.__name__}(name, title, meaning, …)"
+            )
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():

@@ -166,7 +166,7 @@ class Session(ABC):
     def abandon(self) -> None:
         """Training was cut off: what was logged is written, no more is computed, every hook is removed."""
         if self._recorder is not None:
-            self._recorder.finish_at_exit()
+            self._recorder.abandon()
         if self._observer is not None:
             self._observer.close()
         self._recorder = self._observer = None

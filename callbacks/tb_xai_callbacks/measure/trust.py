@@ -140,16 +140,6 @@ def stability(maps: np.ndarray, noisy: Iterable[np.ndarray]) -> Stability:
     return Stability(rank, distance)
 
 
-def randomisation_similarity(maps: np.ndarray, randomised: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Maps [n …] of a model and of the same model with random weights -> rank correlations [n], [n].
-
-    The first is of the values, the second of their size |value|; both near 0 is right, near 1 says that the
-    map shows the input and not what was learnt. Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS
-    2018, section 3, which reports both variants.
-    """
-    return rank_correlation(maps, randomised), rank_correlation(np.abs(maps), np.abs(randomised))
-
-
 def completeness_gap(attribution: np.ndarray, change: np.ndarray) -> np.ndarray:
     """Attribution [n …] and the score's change from the baseline [n] -> sum of the attribution - change.
 
@@ -194,17 +184,3 @@ def relevance_mass(heat: np.ndarray, masks: np.ndarray) -> np.ndarray:
     total = positive.sum(1)
     defined = _finite(wide) & (total > 0) & inside.any(1)
     return np.where(defined, np.where(inside, positive, 0).sum(1) / np.where(defined, total, 1), np.nan)
-
-
-def gini(maps: np.ndarray) -> np.ndarray:
-    """Maps [n …] -> sparsity [n] of |value|: 0 evenly spread, 1 - 1/cells all in one cell.
-
-    NaN for a map that is all zero or not finite. Hurley & Rickard, "Comparing Measures of Sparsity", IEEE
-    Transactions on Information Theory 55, 2009, table I.
-    """
-    sizes = np.sort(np.abs(flatten(maps)), axis=1)
-    cells = sizes.shape[1]
-    total = sizes.sum(1)
-    defined = _finite(sizes) & (total > 0)
-    weighted = (sizes * (cells - np.arange(cells) - 0.5)).sum(1)
-    return np.where(defined, 1 - 2 * weighted / np.where(defined, total * cells, 1), np.nan)

@@ -68,6 +68,12 @@ class Status:
             LOGGER.warning("%s switched off, training goes on: %s", ", ".join(new), reason)
             self.notice("error", ", ".join(new), f"switched off: {reason}", told=True)
 
+    def conclude(self) -> None:
+        """The run is over: what still waits will not come."""
+        for signal in list(self._signals.values()):
+            if signal.state == "waiting":
+                self.off(signal.name, "the run ended before anything was captured")
+
     def method_off(self, method: str, reason: str) -> None:
         """Tell that one attribution method is not captured, and why."""
         remedy = f"leave {method!r} out of methods=, or give a model that has what it needs"

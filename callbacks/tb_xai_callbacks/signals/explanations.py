@@ -25,6 +25,7 @@ from tb_xai_plugin.format.records import Attribution, Descriptions, Record, RunS
 NO_LABELS = (
     'targets="label", but the probe has no labels, so the predicted class is explained; give probe=(x, y)'
 )
+NONE_LEFT = Absence("none of the methods that were asked for can be had", "see the reason of each")
 
 
 class Explanations(Signal):
@@ -171,21 +172,28 @@ class Explanations(Signal):
         found: list[Attribution] = []
         for guided in (False, True):
             methods = [method for method in self.on() if method.passes and method.guided == guided]
-            if not methods:
-                continue
+            # no guided pass was captured
+            captured = None if guided else capture
             try:
-                with self.run.model.explaining(guided=guided) as explainer:
-                    # no guided pass was captured
-                    question = explained.ask(explainer, None if guided else capture)
-                    for method in methods:
-                        places = self.targets if method.explains == LAYER else (None,)
-                        for heat, record in self._made(method, question, explained, places):
-                            self.maps[record.method, record.layer] = heat
-                            found.append(record)
+                for record in self._in_one_context(methods, guided, explained, captured):
+                    found.append(record)
             except Exception as error:  # noqa: BLE001 — the model cannot be differentiated by its input
                 for method in methods:
                     self._drop(method, error)
         return found
+
+    def _in_one_context(
+        self, methods: Sequence[Method], guided: bool, explained: Explained, captured: Capture | None
+    ) -> Iterator[Attribution]:
+        if not methods:
+            return
+        with self.run.model.explaining(guided=guided) as explainer:
+            question = explained.ask(explainer, captured)
+            for method in methods:
+                places = self.targets if method.explains == LAYER else (None,)
+                for heat, record in self._made(method, question, explained, places):
+                    self.maps[record.method, record.layer] = heat
+                    yield record
 
     def _made(
         self,
@@ -214,9 +222,6 @@ class Explanations(Signal):
         self.run.status.method_off(method.name, reason_of(error))
         if not self.on():
             self.run.status.off(self.name, NONE_LEFT.reason, NONE_LEFT.remedy)
-
-
-NONE_LEFT = Absence("none of the methods that were asked for can be had", "see the reason of each")
 
 
 def _place(method: Method) -> int:

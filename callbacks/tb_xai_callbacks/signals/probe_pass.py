@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tb_xai_callbacks.backends.contract import Capture, CaptureRequest
 from tb_xai_callbacks.console import LOGGER
@@ -48,6 +49,17 @@ def probe_passes(run: Run, signals: Sequence[Signal]) -> Iterator[Brought]:
     for signal, request in asking:
         alone: Capture | None = None
         with run.guard(signal.name):
-            alone = run.model.capture(request)
+            alone = _alone(run, request)
         if alone is not None:
             yield signal, alone
+
+
+def _alone(run: Run, request: CaptureRequest) -> Capture:
+    """One signal's pass; where attention cannot be captured, what else it asked for."""
+    try:
+        return run.model.capture(request)
+    except Exception:
+        if run.guard.strict or not request.attention or request.choose is None:
+            raise
+        LOGGER.debug("a pass with attention failed; again without", exc_info=True)
+        return run.model.capture(replace(request, attention=False))

@@ -52,8 +52,9 @@ class TrainingSteps:
 
     def at_rest(self, step: int) -> None:
         """The weights and the most recent training batch as they are now, between two steps."""
-        self.weights(step)
-        self._put(step, lambda: self._run.model.last_batch(self._wanted()))
+        with self._run.budget.timed_statistics():
+            self.weights(step)
+            self._put(step, lambda: self._run.model.last_batch(self._wanted()))
 
     def weights(self, step: int) -> None:
         """The weights as they are now."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -48,6 +49,7 @@ class Writer:
         """Begin the event file; `step` optimiser steps are done."""
         with self._guard(EVENT_FILE):
             self._sink = EventFileSink(self._log_dir, self._failed, step)
+            atexit.register(self.close)  # the interpreter may end without a word to us
 
     def put(self, step: int, name: str, make: MakeRecords) -> None:
         """Queue records; what fails on the sink's thread switches off `name` only."""
@@ -69,6 +71,7 @@ class Writer:
         """Write what is queued and close the file."""
         if self._sink is not None:
             self._sink.close()
+            atexit.unregister(self.close)
 
     def _made(self, step: int, name: str, make: MakeRecords) -> Iterable[Record]:
         """On the sink's thread."""

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from keras import layers
 from keras_models import FORMS, functional, observe, pictures, read_log
+from maps import DELEGATED, map_of
 
-from tb_xai_callbacks.attribution.methods import DELEGATED, Question, map_of
+from tb_xai_callbacks.attribution import Question
 from tb_xai_callbacks.keras import ExplainCallback
 from tb_xai_callbacks.measure.scores import select
 from tb_xai_callbacks.options import METHODS

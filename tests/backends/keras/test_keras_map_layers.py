@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from keras import layers, ops
 from keras_models import chain, functional, observe, pictures, read_log
+from maps import map_of
 
-from tb_xai_callbacks.attribution.methods import Question, map_of
+from tb_xai_callbacks.attribution import Question
 from tb_xai_callbacks.backends.contract import CaptureRequest
 from tb_xai_callbacks.keras import ExplainCallback
 from tb_xai_callbacks.measure.scores import select_scores

@@ -8,9 +8,10 @@ import pytest
 import torch
 from keras import layers, ops
 from keras_models import CLASSES, chooser, functional, observe, pictures
+from maps import map_of
 from torch import nn
 
-from tb_xai_callbacks.attribution.methods import Question, layer_map, map_of
+from tb_xai_callbacks.attribution import Question
 from tb_xai_callbacks.backends.contract import CaptureRequest
 from tb_xai_callbacks.measure import rollout
 from tb_xai_callbacks.measure.cam import grad_cam, hires_cam
@@ -28,7 +29,7 @@ def explained(model, x, method, layer=None, target=0, guided=False):
         if layer is None:
             return map_of(method, question, None, explainer.inputs)
         found = next((c for c in table.candidates if c.name == layer), None)
-        return layer_map(method, question, found or Plain(layer), explainer.inputs)
+        return map_of(method, question, found or Plain(layer), explainer.inputs)
 
 
 class Plain:

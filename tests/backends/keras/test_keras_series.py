@@ -5,8 +5,9 @@ import keras
 import numpy as np
 from keras import layers
 from keras_models import chain, chooser, observe
+from maps import map_of
 
-from tb_xai_callbacks.attribution.methods import Question, map_of
+from tb_xai_callbacks.attribution import Question
 from tb_xai_callbacks.backends.contract import CaptureRequest
 from tb_xai_callbacks.measure.cam import grad_cam
 from tb_xai_callbacks.measure.scores import select

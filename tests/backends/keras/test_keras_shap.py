@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from keras import layers
 from keras_models import functional, observe, pictures
+from maps import map_of
 
-from tb_xai_callbacks.attribution.methods import Question, map_of
+from tb_xai_callbacks.attribution import Question
 from tb_xai_callbacks.backends.contract import CaptureRequest
 from tb_xai_callbacks.measure.scores import select
 

@@ -7,12 +7,13 @@ import keras
 import numpy as np
 import pytest
 from keras_models import chooser, functional, observe, pictures
+from maps import map_of
 from tf_keras_vis.gradcam import Gradcam
 from tf_keras_vis.layercam import Layercam
 from tf_keras_vis.saliency import Saliency
 from tf_keras_vis.utils.scores import CategoricalScore
 
-from tb_xai_callbacks.attribution.methods import Question, map_of
+from tb_xai_callbacks.attribution import Question
 from tb_xai_callbacks.backends.contract import CaptureRequest
 from tb_xai_callbacks.measure.cam import CAMS
 from tb_xai_callbacks.measure.scores import select

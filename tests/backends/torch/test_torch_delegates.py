@@ -13,11 +13,13 @@ from captum.testing.helpers.basic_models import (
     ReLUDeepLiftModel,
     SimpleLRPModel,
 )
+from maps import DELEGATED, map_of
 from torch import nn
 from torch.nn import functional
 from torch_models import count_hooks, seed_all
 
-from tb_xai_callbacks.attribution.methods import DELEGATED, Question, groups_of, map_of
+from tb_xai_callbacks.attribution import Question
+from tb_xai_callbacks.attribution.delegated import groups_of
 from tb_xai_callbacks.backends.torch.observer import TorchObserver
 from tb_xai_callbacks.measure.axes import axes_of
 from tb_xai_callbacks.measure.scores import select

@@ -90,7 +90,7 @@ def _deep_lift(scored: Scored, inputs: Tensor, groups: Tensor) -> Tensor:
 
     if reason := _no_deep_lift(scored, inputs):
         raise ValueError(reason)
-    found = DeepLift(scored).attribute(inputs, torch.zeros_like(inputs))
+    found: Tensor = DeepLift(scored).attribute(inputs, torch.zeros_like(inputs))
     with torch.no_grad():
         change = scored(inputs) - scored(torch.zeros_like(inputs))
     missed = (found.flatten(1).sum(1) - change).abs().max()
@@ -170,8 +170,9 @@ def _lrp(scored: Scored, inputs: Tensor, groups: Tensor) -> Tensor:
     method._restore_state = lambda: None
     try:
         for module in ruled:
-            module.rule = EpsilonRule()  # type: ignore[assignment]
-        return method.attribute(inputs)
+            module.rule = EpsilonRule()
+        found: Tensor = method.attribute(inputs)
+        return found
     except TypeError as error:
         kinds = sorted({type(m).__name__ for m in scored.explained.modules() if not any(m.children())})
         raise ValueError(
