@@ -8,11 +8,12 @@ from keras import layers
 from keras_models import FORMS, functional, observe, pictures, read_log
 from maps import DELEGATED, map_of
 
+from tb_xai_callbacks.attribution import METHODS as ALL
 from tb_xai_callbacks.attribution import Question
 from tb_xai_callbacks.keras import ExplainCallback
 from tb_xai_callbacks.measure.scores import select
-from tb_xai_callbacks.options import METHODS
 
+METHODS = tuple(method.name for method in ALL)
 LOSS = "sparse_categorical_crossentropy"
 
 
@@ -43,10 +44,10 @@ def test_the_gradient_is_the_finite_difference(form):
     choice = question_of(observer, probe.labels)
     with observer.explaining() as explainer:
         question = Question(explainer, choice)
-        gradient = question.gradient(explainer.inputs)
+        gradient = question.gradient_at(explainer.inputs)
         step = np.zeros_like(explainer.inputs)
         step[:, 3, 4, 1] = 1e-2
-        ahead, behind = question.score(explainer.inputs + step), question.score(explainer.inputs - step)
+        ahead, behind = question.score_at(explainer.inputs + step), question.score_at(explainer.inputs - step)
     np.testing.assert_allclose(gradient[:, 3, 4, 1], (ahead - behind) / 2e-2, atol=2e-3)
 
 
@@ -60,7 +61,7 @@ def test_integrated_gradients_are_complete():
     choice = question_of(observer, probe.labels)
     with observer.explaining() as explainer:
         question = Question(explainer, choice)
-        change = question.score(explainer.inputs) - question.score(np.zeros_like(explainer.inputs))
+        change = question.score_at(explainer.inputs) - question.score_at(np.zeros_like(explainer.inputs))
     assert heat.shape == (6, 8, 8)
     np.testing.assert_allclose(heat.sum((1, 2)), change, atol=5e-3)
 

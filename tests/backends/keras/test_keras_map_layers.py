@@ -21,7 +21,7 @@ def explained(model, x, function, methods):
     captured = observer.capture(CaptureRequest(choose=lambda o: select_scores(o, scoring, function)))
     with observer.explaining() as explainer:
         question = Question(explainer, captured.choice)
-        change = question.score(explainer.inputs) - question.score(np.zeros_like(explainer.inputs))
+        change = question.score_at(explainer.inputs) - question.score_at(np.zeros_like(explainer.inputs))
         return [map_of(name, question, None, explainer.inputs) for name in methods], change, captured.choice
 
 

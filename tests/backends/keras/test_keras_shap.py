@@ -22,7 +22,7 @@ def explained(model, x, method="kernel_shap", target=0):
     with observer.explaining() as explainer:
         question = Question(explainer, choice)
         heat = map_of(method, question, None, explainer.inputs)
-        return heat, question.score(explainer.inputs) - question.score(np.zeros_like(explainer.inputs))
+        return heat, question.score_at(explainer.inputs) - question.score_at(np.zeros_like(explainer.inputs))
 
 
 def several_layers():

@@ -37,7 +37,7 @@ def explained(model, x, method, target=0):
     with observer.explaining() as explainer:
         question = Question(explainer, choice)
         heat = map_of(method, question, None, explainer.inputs)
-        change = question.score(explainer.inputs) - question.score(np.zeros_like(explainer.inputs))
+        change = question.score_at(explainer.inputs) - question.score_at(np.zeros_like(explainer.inputs))
     observer.close()
     return heat, change
 
