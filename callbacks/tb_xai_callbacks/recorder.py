@@ -48,8 +48,10 @@ class Recorder:
         """Whether records are being written."""
         return self._writer.is_open and not self._finished
 
-    def start(self, step: int = 0) -> None:
-        """Training is about to begin, `step` optimiser steps are done: log the state before it."""
+    def start(self, step: int = 0, total: int | None = None) -> None:
+        """Training is about to begin, `step` optimiser steps of `total` (None: not known) are done: log the
+        state before it."""
+        self.run.budget.expect(total)
         self.run.status.step = step
         self._writer.open(step)
         if not self._writer.is_open:
@@ -57,7 +59,8 @@ class Recorder:
         self._writer.put(step, EVENT_FILE, lambda: opening_records(self.run, self._all.signals))
         if not self.run.model.observes_training:
             self._steps.weights(step)
-        self.snapshot(step)
+        if self._all.first_fits():
+            self.snapshot(step)
         self._all.each(lambda signal: signal.start(step))
         self._steps.arm_if_due(step)
         self.run.budget.resume()
@@ -139,6 +142,7 @@ class Recorder:
 
     def _observe(self, step: int, signals: Sequence[Signal]) -> None:
         self._snapshot_step = step
+        self.run.budget.explained(step)
         self._all.observe(step, signals)
         self._write_status("running")
 
