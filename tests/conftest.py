@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For all tests: Keras' backend is picked when it is first imported, arrays are tiny, machines may be busy."""
+"""For all tests: Keras' backend is picked when it is first imported, and machines may be busy."""
 
 import os
 

@@ -21,15 +21,17 @@ LOG, EXPLAIN = "statistics", "explanations"
 MOST_WITHOUT_BASELINE = 20
 #: A film has at least a dozen explained steps, none of its gaps above a fifth of the run, and more than forty
 #: observed ones, no gap above a tenth, however long it is and if it can be paid for at all.
-FILM, OBSERVED = Guarantee(parts=14, ratio=1.2), Guarantee(parts=45, ratio=1.08)
+FILM, OBSERVED = Guarantee(parts=14, ratio=1.24), Guarantee(parts=45, ratio=1.08)
 #: Seconds at once, and shares of `max_overhead`. Freely, the sum is some second and 0.7: the rest is for what
 #: no stopwatch of ours sees, the sink’s thread, caches that training finds cold, the first run of something.
 #: With all that is guaranteed it is some three seconds and the whole of it.
 PURSES = {
-    EXPLAIN: (Grant(0.3, 0.35), Grant(2.2, 0.6)),
+    EXPLAIN: (Grant(0.3, 0.35), Grant(2.0, 0.6)),
     LOG: (Grant(0.3, 0.25), Grant(0.6, 0.3)),
     "check-up": (Grant(0.2, 0.1), Grant(0.4, 0.15)),
 }
+#: What an observed step takes longer, before a bare one is known, as its share.
+OBSERVED_SHARE = 0.2
 #: A first snapshot that takes longer is left out.
 MOST_AT_START = 3.0
 #: A pass forward and back takes some three times as long as one forward.
@@ -63,6 +65,7 @@ class Budget:
         self._forward, self._snapshot = 0.0, 1.0
         self._bare = 0.0
         self._since_bare = 0
+        self._first = True
         self._unsettled: deque[float] = deque(maxlen=MOST_WITHOUT_BASELINE)
         self._resumed = self._started
         self._answers: dict[str, tuple[int, bool]] = {}
@@ -98,9 +101,11 @@ class Budget:
             self._since_bare = 0
         if self._bare and self._unsettled:
             # The first steps are all observed: what they cost is known after the first bare one. By their
-            # median, since the very first also compiles the user's model.
+            # median, since the very first also compiles the user’s model; alone it counts as one step at most.
             extra = statistics.median(self._unsettled) - self._bare
-            self._purses[LOG].spend(max(extra, 0.0) * len(self._unsettled), runs=0)
+            most = self._bare if self._first and len(self._unsettled) == 1 else extra
+            self._purses[LOG].spend(max(min(extra, most), 0.0) * len(self._unsettled), runs=0)
+            self._first = False
             self._unsettled.clear()
 
     def resume(self) -> None:
@@ -169,6 +174,13 @@ class Budget:
         """The probe was explained at `step`, whatever was due."""
         self.explain.done(step)
 
+    def _observed_price(self, purse: Purse) -> tuple[float, float]:
+        """(seconds that an observed step takes longer, those of steps whose cost is not known yet)."""
+        if not self._unsettled:
+            return purse.price(), 0.0
+        guess = OBSERVED_SHARE * statistics.mean(self._unsettled)
+        return max(purse.price(), guess), guess * len(self._unsettled)
+
     def _allowed(self) -> float:
         return (self.share or 0.0) * self.training_seconds()
 
@@ -187,11 +199,13 @@ class Budget:
         if rhythm.exact:
             return wanted
         purse, allowed = self._purses[name], self._allowed()
-        price = purse.price(self.guess(self._snapshot if name == EXPLAIN else 0.0))
-        if wanted and purse.allows(price, allowed):
+        price, waiting = purse.price(self.guess(self._snapshot)), 0.0
+        if name == LOG:
+            price, waiting = self._observed_price(purse)
+        if wanted and purse.allows(waiting + price, allowed):
             return True
-        seconds = self.training_seconds()
-        if rhythm.guaranteed(step, seconds, price) and purse.allows(price, allowed, guaranteed=True):
+        guaranteed = rhythm.guaranteed(step, self.training_seconds(), price)
+        if guaranteed and purse.allows(waiting + price, allowed, guaranteed=True):
             return True
         if rhythm.fresh:
             self._status.skipped(name)

@@ -11,7 +11,7 @@ from tb_xai_callbacks.run.schedule import Schedule
 MOST_PASSED = 10_000
 #: In a run of unknown length nothing is guaranteed before training took so many times as long as what is due:
 #: what comes early in it would be most of its cost and least of its film.
-WORTH = 4.0
+WORTH = 6.0
 
 
 @dataclass(frozen=True)
