@@ -21,11 +21,8 @@ from tb_xai_callbacks.signals.writer import EVENT_FILE
 
 
 class Recorder:
-    """Watches one training run.
-
-    The arguments are those of a `Session`, and the model as its backend shows it. It raises ValueError for an
-    option that this model cannot have, such as a layer that is not there.
-    """
+    """Watches one training run, of which a `Session` tells it. It raises ValueError for an option that this
+    model cannot have, such as a layer that is not there."""
 
     def __init__(
         self,
@@ -49,8 +46,7 @@ class Recorder:
         return self._writer.is_open and not self._finished
 
     def start(self, step: int = 0, total: int | None = None) -> None:
-        """Training is about to begin, `step` optimiser steps of `total` (None: not known) are done: log the
-        state before it."""
+        """Training is about to begin, `step` steps of `total` (None: not known) are done: log the state."""
         self.run.budget.expect(total)
         self.run.status.step = step
         self._writer.open(step)

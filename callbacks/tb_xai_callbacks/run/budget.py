@@ -30,6 +30,8 @@ PURSES = {
     LOG: (Grant(0.3, 0.25), Grant(0.6, 0.3)),
     "check-up": (Grant(0.2, 0.1), Grant(0.4, 0.15)),
 }
+#: Steps that the medians of bare and of observed ones are of.
+REMEMBERED = 21
 #: What an observed step takes longer, before a bare one is known, as its share.
 OBSERVED_SHARE = 0.2
 #: A first snapshot that takes longer is left out.
@@ -41,9 +43,8 @@ BACK = 3.0
 class Budget:
     """Decides what is due, and what of it can be paid for.
 
-    The time of a bare step is a running mean over the steps that were not observed; what an observed
-    step takes beyond it is our cost, hooks inside the user's forward pass included. A schedule that the user
-    gives is obeyed exactly, unless a budget is given too.
+    What an observed step takes longer than a bare one is our cost, hooks inside the user's forward pass
+    included. A schedule that the user gives is obeyed exactly, unless a budget is given too.
 
     Args:
         settings: the two schedules and the share.
@@ -63,9 +64,9 @@ class Budget:
         self._clock = clock
         self._started = clock()
         self._forward, self._snapshot = 0.0, 1.0
-        self._bare = 0.0
+        self._bare: deque[float] = deque(maxlen=REMEMBERED)
+        self._extra: deque[float] = deque(maxlen=REMEMBERED)
         self._since_bare = 0
-        self._first = True
         self._unsettled: deque[float] = deque(maxlen=MOST_WITHOUT_BASELINE)
         self._resumed = self._started
         self._answers: dict[str, tuple[int, bool]] = {}
@@ -91,21 +92,25 @@ class Budget:
         self._forward, self._snapshot = seconds, snapshot
 
     def pause(self, armed: bool) -> None:
-        """A training step just ended; `armed`: it was observed."""
+        """A training step just ended; `armed`: it was observed.
+
+        Medians, since a machine that others use as well makes single steps many times as long.
+        """
         took = self._clock() - self._resumed
         if armed:
             self._since_bare += 1
             self._unsettled.append(took)
         else:
-            self._bare = took if self._bare == 0 else 0.9 * self._bare + 0.1 * took
+            self._bare.append(took)
             self._since_bare = 0
         if self._bare and self._unsettled:
-            # The first steps are all observed: what they cost is known after the first bare one. By their
-            # median, since the very first also compiles the user’s model; alone it counts as one step at most.
-            extra = statistics.median(self._unsettled) - self._bare
-            most = self._bare if self._first and len(self._unsettled) == 1 else extra
-            self._purses[LOG].spend(max(min(extra, most), 0.0) * len(self._unsettled), runs=0)
-            self._first = False
+            # The first steps are all observed: what they cost is known after the first bare one.
+            bare, count = statistics.median(self._bare), len(self._unsettled)
+            self._extra.extend(took - bare for took in self._unsettled)
+            extra = max(statistics.median(self._extra), 0.0)
+            # the very first step also compiles the user's model; alone it counts as one step at most
+            alone = len(self._extra) == 1
+            self._purses[LOG].spend((min(extra, bare) if alone else extra) * count, runs=0)
             self._unsettled.clear()
 
     def resume(self) -> None:
