@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class OptionsDict(TypedDict, total=False):
     statistics: Sequence[Statistic]
     log_every_n_steps: int | None
     explain_every_n_steps: int | None
-    max_overhead: float | None
+    max_overhead: float | Literal["auto"] | None
     strict: bool
     output: str | int | Callable[[Any], Any] | None
     on_finding: Callable[[Finding], Any] | None
@@ -81,10 +81,15 @@ class Options(Settings):
                 f'targets={self.targets!r}: expected "predicted", "label", a class index from 0, one per '
                 "sample, or a function from the outputs to a score per sample"
             )
-        if self.max_overhead is not None and not 0 < self.max_overhead <= 1:
-            raise ValueError(
-                f"max_overhead={self.max_overhead}: expected a share in (0, 1], e.g. 0.05, or None"
-            )
+        self._check_overhead()
+
+    def _check_overhead(self) -> None:
+        share = self.max_overhead
+        number = isinstance(share, (int, float)) and not isinstance(share, bool)
+        if share not in (None, "auto") and not (number and 0 < float(share or 0) <= 1):
+            raise ValueError(f'max_overhead={share!r}: expected a share in (0, 1], e.g. 0.05, "auto" or None')
+        if number:
+            object.__setattr__(self, "max_overhead", float(share or 0))
 
 
 def _are_targets(targets: Any) -> bool:

@@ -39,7 +39,7 @@ class Layout:
     `candidates` are all layers with a spatial output in execution order; `auto` the one that
     `target_layers="auto"` means (None: no spatial layer, `no_target_reason` says why).
     `sigmoid_output` says that what `capture` hands over went through a sigmoid already, `features_first`
-    that inputs [n a b] are series [n c t] rather than [n t c].
+    that inputs [n a b] are series [n c t] rather than [n t c]. `seconds` is what its forward pass took.
     """
 
     table: LayerTable
@@ -51,6 +51,7 @@ class Layout:
     call_counts: dict[str, int] = field(default_factory=dict)
     sigmoid_output: bool = False
     features_first: bool = False
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

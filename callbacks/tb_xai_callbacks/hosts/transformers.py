@@ -126,7 +126,7 @@ class ExplainCallback(TrainerCallback):
             return probe
 
         try:
-            if not session.begin(choose, state.global_step):
+            if not session.begin(choose, state.global_step, state.max_steps or None):
                 session.begin_with_first_call(lambda _, batch: (self._of_batch(session, batch, kwargs), None))
         except BaseException:
             self._close(failed=True)

@@ -116,6 +116,12 @@ class Explanations(Signal):
 
     # ---- passes over the probe
 
+    @property
+    def passes(self) -> float:
+        """See `Signal.passes`."""
+        places = {LAYER: max(len(self.targets), 1)}
+        return float(sum(method.passes * places.get(method.explains, 1) for method in self.on()))
+
     def on(self) -> list[Method]:
         """The methods that were asked for and are not off, in the order asked."""
         status = self.run.status
