@@ -54,7 +54,7 @@ def method_named(name: str) -> Method:
             return method
     known = ", ".join(method.name for method in METHODS)
     raise ValueError(
-        f"methods has {name!r}; known: {AUTO}, {known}; or a Method of your own "
+        f"methods has {name!r}; known: {known}, {AUTO}; or a Method of your own "
         "(tb_xai_callbacks.attribution)"
     )
 
