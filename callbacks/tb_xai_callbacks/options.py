@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict
 
 import numpy as np
 
-from tb_xai_callbacks.attribution import Method, methods_from
+from tb_xai_callbacks.attribution import AUTO, Method, methods_from
 from tb_xai_callbacks.console import nearest
 from tb_xai_callbacks.settings import Settings
 from tb_xai_callbacks.signals import SIGNALS, Signal
@@ -28,7 +28,7 @@ class OptionsDict(TypedDict, total=False):
     regions: Any
     target_layers: str | Sequence[str]
     targets: str | int | Sequence[int] | Callable[[Any], Any]
-    methods: Sequence[str | Method]
+    methods: str | Sequence[str | Method]
     signals: Sequence[str | Signal]
     statistics: Sequence[Statistic]
     log_every_n_steps: int | None
@@ -65,7 +65,8 @@ class Options(Settings):
         _positive("explain_every_n_steps", self.explain_every_n_steps)
         _sequence("signals", self.signals)
         _check_signals(self.signals)
-        _sequence("methods", self.methods)
+        if self.methods != AUTO:
+            _sequence("methods", self.methods)
         methods_from(self.methods)
         if self.rules is not None:
             _sequence("rules", self.rules)

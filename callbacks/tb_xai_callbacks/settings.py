@@ -27,7 +27,8 @@ class Settings:
         target_layers: "auto", a layer name, or names.
         targets: "predicted", "label", a class, a class per sample, or a function from the output tensor
             [n …] to the scores [n] that are explained.
-        methods: attribution methods: names, or `attribution.Method`s of your own.
+        methods: attribution methods: names, or `attribution.Method`s of your own; "auto", alone or among
+            them, is what suits the inputs.
         signals: which of activations, gradients, weights, attention, explanations; or `signals.Signal`s of
             your own.
         statistics: `format.columns.Statistic`s of your own: columns of activations, gradients or weights.
@@ -49,7 +50,7 @@ class Settings:
     regions: Any = None
     target_layers: str | Sequence[str] = "auto"
     targets: str | int | Sequence[int] | Callable[[Any], Any] = "predicted"
-    methods: Sequence[Any] = ("grad_cam",)
+    methods: str | Sequence[Any] = "auto"
     signals: Sequence[Any] = ("activations", "gradients", "weights", "attention", "explanations")
     statistics: Sequence[Any] = ()
     log_every_n_steps: int | None = None

@@ -167,7 +167,9 @@ class TorchObserver:
         self._series = series_names(run, axes)
         first = arrays_of(self.inputs)[0]
         layout = replace(layout, features_first=takes_series(self.model, first.shape))
-        return replace(layout, auto=None, no_target_reason=reason) if reason else layout
+        return (
+            replace(layout, auto=None, no_target_reason=reason, no_output_reason=reason) if reason else layout
+        )
 
     def capture(self, request: CaptureRequest) -> Capture:
         """See `Model.capture`."""
