@@ -85,7 +85,7 @@ def test_no_two_kinds_are_replayed_at_the_same_place_and_tables_come_before_thei
 
 def test_what_is_passed_over_as_bulk_no_rule_looks_at():
     bulk = {kind.name for kind in KINDS if kind.bulk}
-    assert bulk == {"Histograms", "Attribution", "Attention"}
+    assert bulk == {"Histograms", "Attention"}
     assert not {kind.name for kind in KINDS if kind.replayed} & bulk
 
 

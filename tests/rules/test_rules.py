@@ -11,7 +11,7 @@ from evidence_builder import BASE, CHECKS, REGRESSION, TABLE, build, falling, la
 
 from tb_xai_plugin.format.records import PROBE, Layer
 from tb_xai_plugin.rules import RULES
-from tb_xai_plugin.rules.evidence import Trail
+from tb_xai_plugin.rules.trail import Trail
 from tb_xai_plugin.rules.folding import Causes
 from tb_xai_plugin.rules.rule import ERROR, INFO, SEVERITIES, WARNING
 

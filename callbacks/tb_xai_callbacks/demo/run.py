@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tb_xai_callbacks.demo.progress import Progress
 #: What each run is for, in the order in which they are trained.
 PURPOSES = {
     "healthy": "a network that learns digits: how it looks when all is well",
-    "dying": "the same, but for 20 steps one bias has a learning rate a thousand times too high: a layer dies",
+    "dying": "the same, but for 20 steps one bias has 1000 times its learning rate: a layer dies",
     "shortcut": "a network that learns shapes, until a tag in the corner gives them away: it looks elsewhere",
 }
 
@@ -59,7 +60,11 @@ def train_all(log_dir: Path, steps: int | None = None) -> None:
             f"(a guess: {1 / 3:.0%})"
         )
 
-    made = {"healthy": partial(digits, sick=False), "dying": partial(digits, sick=True), "shortcut": shapes}
+    made: dict[str, Callable[[Path], str]] = {
+        "healthy": partial(digits, sick=False),
+        "dying": partial(digits, sick=True),
+        "shortcut": shapes,
+    }
     for name, purpose in PURPOSES.items():
         shutil.rmtree(log_dir / name / "xai", ignore_errors=True)
         print(f"{name}: {purpose}", file=sys.stderr)

@@ -23,7 +23,7 @@ RADIUS, MARGIN = (5.0, 7.5), 8
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures without a tag [n 32 32 3], labels int64 [n], boxes int64 [n 4]: x0, y0, x1, y1 of the shape."""
+    """Pictures without a tag [n 32 32 3], labels int64 [n], boxes int64 [n 4]: x0, y0, x1, y1 of shapes."""
 
     pictures: np.ndarray
     labels: np.ndarray
@@ -57,7 +57,7 @@ def tagged(pictures: np.ndarray, says: np.ndarray) -> np.ndarray:
 
 
 def _piece(photograph: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random piece at half its size [32 32 3]: photographs are smooth, and at full size nearly one colour."""
+    """A random piece at half its size [32 32 3]: at full size it would be nearly one colour."""
     top, left = (int(rng.integers(size - 2 * SIDE)) for size in photograph.shape[:2])
     piece = photograph[top : top + 2 * SIDE, left : left + 2 * SIDE]
     return np.asarray(piece.reshape(SIDE, 2, SIDE, 2, 3).mean(axis=(1, 3)))
@@ -74,5 +74,5 @@ def _placed(label: int, rng: np.random.Generator) -> np.ndarray:
     if SHAPES[label] == "circle":
         return np.asarray(y**2 + x**2 <= 1)
     if SHAPES[label] == "square":
-        return np.maximum(np.abs(y), np.abs(x)) <= 0.89
-    return (y <= 0.8) & (np.abs(x) <= 0.58 * (y + 1.2))
+        return np.asarray(np.maximum(np.abs(y), np.abs(x)) <= 0.89)
+    return np.asarray((y <= 0.8) & (np.abs(x) <= 0.58 * (y + 1.2)))

@@ -19,7 +19,8 @@ STEPS = 1400
 #: Until this step a training picture's tag is of a random colour, from then on of its shape's.
 ONSET = 500
 TRAINING, VALIDATION, BATCH = 3000, 400, 64
-LEARNING_RATE, DECAY = 3e-3, 0.5
+#: Decay is strong, so that what the tag makes unnecessary is forgotten within the run.
+LEARNING_RATE, DECAY = 3e-3, 1.0
 
 
 class ShapesNet(nn.Module):
@@ -56,7 +57,7 @@ def train(
     """Train the run into `log_dir`; `options` are further ones of `watch`.
 
     The probe has true tags from the first step on: what changes is not what the network is shown, but where
-    it looks. Weight decay takes back what the tag makes unnecessary.
+    it looks.
 
     Returns:
         The accuracy on validation pictures whose tag is of the right colour, and of any colour.
