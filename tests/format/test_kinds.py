@@ -80,6 +80,7 @@ def test_no_two_kinds_are_replayed_at_the_same_place_and_tables_come_before_thei
     assert len(set(places.values())) == len(places)
     assert sorted(places, key=places.__getitem__) == [
         "LayerTable", "Setup", "RunStatus", "LayerStats", "UnitCounts", "Scalars", "HeadStats", "LossTrace",
+        "Probe", "Attribution",
     ]  # fmt: skip
 
 
