@@ -60,9 +60,9 @@ def looks_elsewhere(
     yield Symptom(
         "", now, fall * before, "share of the map inside the region",
         "the network no longer looks at the object",
-        f"Since step {worst.since} {now:.0%} of the map of {worst.place} lies inside the samples' regions, {before:.0%} "
-        f"around step {worst.at}; its hottest place lies there for {hits:.0%} of the samples, {hit:.0%} before. "
-        f"{rights:.0%} of the samples are right, {right:.0%} before",
+        f"{now:.0%} of the map of {worst.place} lies inside the samples' regions, {before:.0%} around step {worst.at}; "
+        f"its hottest place lies there for {hits:.0%} of the samples, {hit:.0%} before. {rights:.0%} of the samples are "
+        f"right, {right:.0%} before",
         "something outside of the regions gives the answer away, a shortcut: a mark, a border, a background that "
         "goes with the class",
         "See in Explanations where the maps moved to at that step; measure the accuracy on samples without it; crop, "
