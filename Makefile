@@ -17,7 +17,7 @@ FRONTEND := $(shell find frontend/src -type f 2>/dev/null) frontend/package-lock
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-demo: $(STAMPS)/demo  ## train two small networks on digits and open the tab; SERVE=0 only trains, PORT=6006
+demo: $(STAMPS)/demo  ## train three small networks and open the tab; SERVE=0 only trains, PORT=6006
 	$(BIN)/tb-xai demo --log_dir demo_logs --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
 
 check: lint types frontend-lint  ## linters, types and the quick tests: under a minute

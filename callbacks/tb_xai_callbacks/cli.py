@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line; its help is the manual."""
     made = argparse.ArgumentParser(prog="tb-xai", description="See what a network learns while it learns.")
     commands = made.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="train two small networks on digits and open the tab")
+    demo = commands.add_parser("demo", help="train three small networks and open the tab")
     demo.add_argument("--log_dir", type=Path, default=Path("demo_logs"), help="where to log (demo_logs)")
     demo.add_argument("--no-serve", action="store_true", help="only train")
     demo.add_argument("--port", type=int, default=6006, help="port, or the next free one (6006)")

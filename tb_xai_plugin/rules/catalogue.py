@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tb_xai_plugin.format.errors import no_such
-from tb_xai_plugin.rules import attention, gradients, layers, loss, loss_setup, outputs, start, updates
+from tb_xai_plugin.rules import attention, gradients, layers, looks, loss, loss_setup, outputs, start, updates
 from tb_xai_plugin.rules.rule import Rule
 
 #: Every rule, in the order in which their states are listed. What leads to what, the rules say themselves.
@@ -42,6 +42,9 @@ RULES: tuple[Rule, ...] = (
     outputs.overfitting,
     outputs.constant_prediction,
     outputs.missing_class,
+    looks.looks_elsewhere,
+    looks.maps_all_alike,
+    looks.map_stuck_at_border,
     updates.lagging_layer,
 )
 

@@ -27,11 +27,13 @@ WATCHING, WAITING, OFF = "watching", "waiting", "off"
 SIGNALS = {
     "activation": "activations", "units": "activations", "gradient": "gradients", "weight": "weights",
     "weight_gradient": "gradients", "update_ratio": "weights", "heads": "attention",
+    "maps": "explanations",
 }  # fmt: skip
 ABSENT = {
     "loss": "no loss is given: explain.step(loss=loss)",
     "setup": "how the loss is computed is not known",
     "checkup": "there are no samples to check the outputs on: give probe=(x_val, y_val)",
+    "regions": "where the things are in the labelled samples is not known: give regions=",
     "base_loss": "the loss of a constant prediction is not known: it takes labels and a known loss",
     "update_ratio": "no optimizer is known: give it to watch(model, optimizer, …)",
 }
@@ -154,6 +156,10 @@ class Diagnosis:
             return e.units.count > 0
         if need == "heads":
             return bool(e.heads)
+        if need == "maps":
+            return bool(e.maps.trails)
+        if need == "regions":
+            return e.maps.has_regions
         if need == "update_ratio":
             known = e.has("weight", "update_ratio")
             return known and bool(np.isfinite(e.column("weight", "update_ratio", 100, 8)[1]).any())
@@ -166,6 +172,8 @@ class Diagnosis:
         reasons = [s.reason for s in signals if s.name == wanted and s.state == "off"]
         if reasons:
             return reasons[0]
+        if need == "maps" and self.evidence.maps.no_pictures:
+            return "the inputs are no pictures"
         return ABSENT.get(need, "") if self.evidence.step >= 20 else ""
 
     # ---- results

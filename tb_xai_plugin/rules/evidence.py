@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the rules look at: the records of a run so far, as arrays over the last steps.
 
-Bounded: of every signal the first and the latest `KEEP` observations, so that a look costs the same at
+Bounded: of every signal the first and the latest 128 observations, so that a look costs the same at
 step 100 and at step 1 000 000.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -15,69 +14,15 @@ import numpy as np
 from tb_xai_plugin.format import records as r
 from tb_xai_plugin.format.errors import UnknownNameError
 from tb_xai_plugin.format.kinds import LAYER_STATS, UNIT_COUNTS
+from tb_xai_plugin.rules.maps import Maps
+from tb_xai_plugin.rules.trail import Trail
 
-#: Observations of a signal that are kept.
-KEEP = 128
 #: Statistics of single steps are looked at up to here, then of fewer and fewer.
 THINNED = 500
 #: Losses that are kept, one a step.
 KEEP_LOSSES = 4096
 #: The first losses, which are kept for ever.
 FIRST_LOSSES = 50
-
-
-class Trail:
-    """The latest observations [T, …] of arrays of one shape; `steps` int64 [T] ascend."""
-
-    def __init__(self, keep: int = KEEP) -> None:
-        self._keep = keep
-        self._steps = np.zeros(2 * keep, dtype=np.int64)
-        self._values = np.zeros((2 * keep, 0))
-        self._end = 0
-        self.count = 0
-        self.first: np.ndarray | None = None
-
-    def add(self, step: int, values: np.ndarray) -> None:
-        """Append; values of another shape begin anew, as after a restart with another model."""
-        if self.first is None or self._values.shape[1:] != values.shape:
-            self._values = np.zeros((2 * self._keep, *values.shape), dtype=values.dtype)
-            self.first, self._end, self.count = values, 0, 0
-        if self._end == 2 * self._keep:
-            self._steps[: self._keep] = self._steps[self._keep :]
-            self._values[: self._keep] = self._values[self._keep :]
-            self._end = self._keep
-        self._steps[self._end] = step
-        self._values[self._end] = values
-        self._end += 1
-        self.count += 1
-
-    def rearrange(self, places: Sequence[int | None]) -> None:
-        """Put what is kept into another order of its last axis: `places` of the old one, None for NaN."""
-        if self.first is None:
-            return
-        taken = [place or 0 for place in places]
-        missing = np.array([place is None for place in places], dtype=bool)
-        self._values, self.first = self._values[..., taken], self.first[..., taken]
-        self._values[..., missing] = np.nan
-        self.first[..., missing] = np.nan
-
-    def last(self, steps: int, least: int = 1) -> slice:
-        """The observations of the latest `steps` steps, but at least `least` of them (if there are)."""
-        if not self._end:
-            return slice(0, 0)
-        newest = self._steps[self._end - 1]
-        start = int(np.searchsorted(self._steps[: self._end], newest - steps, side="right"))
-        return slice(max(min(start, self._end - least), 0), self._end)
-
-    @property
-    def steps(self) -> np.ndarray:
-        """Int64 [T]."""
-        return self._steps[: self._end]
-
-    @property
-    def values(self) -> np.ndarray:
-        """[T, …]."""
-        return self._values[: self._end]
 
 
 class Evidence:
@@ -103,6 +48,7 @@ class Evidence:
         self.first_loss_step = 0
         self.lowest_loss = np.inf
         self.lowest_mean = np.inf
+        self.maps = Maps()
 
     # ---- growing
 
@@ -131,6 +77,10 @@ class Evidence:
             self.setup, self.has_setup = record, True
         elif isinstance(record, r.RunStatus):
             self.status = record
+        elif isinstance(record, r.Probe):
+            self.maps.set_probe(record)
+        elif isinstance(record, r.Attribution):
+            self.maps.add(step, record)
 
     def wants(self, tag: str, step: int) -> bool:
         """Whether a record of a tag would be taken in: statistics at least 1/500 of the steps apart."""
@@ -181,6 +131,7 @@ class Evidence:
         if table.id != self.table.id:  # another model: what was seen of the old one says nothing
             self.stats, self._taken = {}, {}
             self.units, self.unit_samples = Trail(32), Trail(32)
+            self.maps.forget()
         self.table = table
         for name in ("layer_rows", "matrices"):
             self.__dict__.pop(name, None)

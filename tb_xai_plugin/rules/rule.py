@@ -49,7 +49,7 @@ class Rule:
         definition: one sentence with the numbers in it.
         check: the condition.
         needs: what must have been logged: loss, setup, checkup, base_loss, activation, gradient, weight,
-            weight_gradient, update_ratio, units, heads.
+            weight_gradient, update_ratio, units, heads, maps, regions.
         min_steps: optimiser steps before which it says nothing.
         hold: steps over which it must hold, in two looks at least, before it counts.
         leads_to: names of the rules that come next in the chain of causes. A finding of this rule explains

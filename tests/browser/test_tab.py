@@ -27,7 +27,8 @@ def demo_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     code = (
         "from pathlib import Path; from tb_xai_callbacks.demo.train import train; import sys\n"
         "for name, sick in (('healthy', False), ('dying', True)):\n"
-        "    train(Path(sys.argv[1]) / name, sick, lambda: None, steps=260)\n"
+        "    folder = Path(sys.argv[1]) / name\n"
+        "    train(folder, sick, lambda: None, steps=260, log_every_n_steps=5, max_overhead=None)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(log_dir)], check=True, cwd=ROOT)
     return log_dir

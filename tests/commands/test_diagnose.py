@@ -174,4 +174,4 @@ def test_the_command_ends_with_the_status(tmp_path):
 
 
 def test_what_is_passed_over_unread_is_what_no_rule_looks_at():
-    assert set(BULK) == {"histograms/", "attribution/", "attention/"}
+    assert set(BULK) == {"histograms/", "attention/"}

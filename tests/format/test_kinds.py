@@ -80,12 +80,13 @@ def test_no_two_kinds_are_replayed_at_the_same_place_and_tables_come_before_thei
     assert len(set(places.values())) == len(places)
     assert sorted(places, key=places.__getitem__) == [
         "LayerTable", "Setup", "RunStatus", "LayerStats", "UnitCounts", "Scalars", "HeadStats", "LossTrace",
+        "Probe", "Attribution",
     ]  # fmt: skip
 
 
 def test_what_is_passed_over_as_bulk_no_rule_looks_at():
     bulk = {kind.name for kind in KINDS if kind.bulk}
-    assert bulk == {"Histograms", "Attribution", "Attention"}
+    assert bulk == {"Histograms", "Attention"}
     assert not {kind.name for kind in KINDS if kind.replayed} & bulk
 
 

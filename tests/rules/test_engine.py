@@ -14,7 +14,8 @@ from hypothesis.extra import numpy as arrays
 from tb_xai_plugin.format import records as r
 from tb_xai_plugin.rules import RULES, Diagnosis, Evidence, Rule, Symptom
 from tb_xai_plugin.rules.engine import OFF, WAITING, WATCHING
-from tb_xai_plugin.rules.evidence import FIRST_LOSSES, KEEP, KEEP_LOSSES, Trail
+from tb_xai_plugin.rules.evidence import FIRST_LOSSES, KEEP_LOSSES
+from tb_xai_plugin.rules.trail import KEEP, Trail
 
 BY_NAME = {rule.name: rule for rule in RULES}
 

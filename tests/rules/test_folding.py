@@ -21,14 +21,17 @@ ORDER = (
     "no_training", "no_update", "saturation", "vanishing_gradients", "exploding_gradients",
     "attention_collapse", "dying_layer", "rank_collapse", "update_ratio_low", "high_initial_loss",
     "negative_loss", "nonfinite", "constant_output", "worse_than_constant", "constant_prediction",
-    "missing_class", "oscillation", "plateau", "overfitting", "dead_head", "lagging_layer",
+    "missing_class", "oscillation", "plateau", "overfitting", "dead_head",
+    "looks_elsewhere", "maps_all_alike", "map_stuck_at_border", "lagging_layer",
 )  # fmt: skip
 #: Choices of the user: nothing else leads to them.
 CHOICES = frozenset(ORDER[:8])
 #: What is no cause of anything else.
-ENDS = frozenset(ORDER[ORDER.index("constant_output") :])
+ENDS = frozenset(ORDER[ORDER.index("constant_output") :]) - {"looks_elsewhere"}
 #: What does not come of anything else, though it stands late in the order.
-OF_ITSELF = frozenset({"lagging_layer", "dead_head"})
+OF_ITSELF = frozenset({"lagging_layer", "dead_head", "looks_elsewhere"})
+#: What the maps are like is no matter of training gone wrong: of these, only one leads to the others.
+OF_MAPS = frozenset({"maps_all_alike", "map_stuck_at_border"})
 #: Of one rule at several layers, the first one explains the others.
 SPREADING = frozenset(
     {"dead_layer", "saturation", "no_update", "nonfinite", "dying_layer", "attention_collapse"}
@@ -53,7 +56,7 @@ def test_what_the_rules_say_gives_the_order_in_which_people_are_told():
         (a, b)
         for place, a in enumerate(ORDER)
         for b in ORDER[place + 1 :]
-        if a not in ENDS and b not in CHOICES | OF_ITSELF
+        if a not in ENDS and b not in CHOICES | OF_ITSELF and (a == "looks_elsewhere") == (b in OF_MAPS)
     }
     assert {rule.name for rule in RULES if rule.spreads} == SPREADING
 

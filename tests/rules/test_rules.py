@@ -8,12 +8,13 @@ from functools import partial
 import numpy as np
 import pytest
 from evidence_builder import BASE, CHECKS, REGRESSION, TABLE, build, falling, layer_table, stuck
+from made_maps import always, at_edge, boxes, moving, probe, similar
 
 from tb_xai_plugin.format.records import PROBE, Layer
 from tb_xai_plugin.rules import RULES
-from tb_xai_plugin.rules.evidence import Trail
 from tb_xai_plugin.rules.folding import Causes
 from tb_xai_plugin.rules.rule import ERROR, INFO, SEVERITIES, WARNING
+from tb_xai_plugin.rules.trail import Trail
 
 BY_NAME = {rule.name: rule for rule in RULES}
 ORDER = Causes(RULES).order
@@ -486,6 +487,31 @@ CASES = (
         "missing_class", WARNING, "", 1, "1 of 10 classes",
         run(checkup=check(missed_classes=1.0), setup={"class_counts": (100, *(10,) * 9)}),
         run(checkup=check(missed_classes=1.0), setup={"class_counts": (99, *(10,) * 9)}),
+    ),
+    Case(
+        "looks_elsewhere", WARNING, "", 0.12, "12% of the map of grad_cam at relu1 lies inside",
+        run(maps=moving(0.12)),
+        run(maps=moving(0.33)),
+    ),
+    Case(
+        "looks_elsewhere", WARNING, "", 0.2, "83% of the samples are right, 92% before",
+        run(maps=moving(0.2, right=0.83), probe=probe(boxes())),
+        run(maps=moving(0.2, right=0.75)),
+    ),
+    Case(
+        "maps_all_alike", WARNING, "", 0.96, "correlation of 0.960",
+        run(maps=always(similar(0.96)), probe=probe()),
+        run(maps=always(similar(0.94)), probe=probe()),
+    ),
+    Case(
+        "map_stuck_at_border", INFO, "", 0.65, "65% or more lies in the outermost ring",
+        run(maps=always(at_edge(0.65)), probe=probe()),
+        run(maps=always(at_edge(0.61)), probe=probe()),
+    ),
+    Case(
+        "map_stuck_at_border", INFO, "", 0.61, "lies in one corner",
+        run(maps=always(at_edge(0.61, corner=True)), probe=probe()),
+        run(maps=always(at_edge(0.59, corner=True)), probe=probe()),
     ),
     Case(
         "lagging_layer", INFO, "fc1", 0.008,

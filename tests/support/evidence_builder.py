@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import made_maps
 import numpy as np
 
 from tb_xai_plugin.format import records as r
@@ -191,6 +192,8 @@ def records(
     checks: Sequence[int] = CHECKS,
     heads: Callable[[int], tuple[int, Sequence[float]]] | None = lambda step: (16, (2.0, 1.5, 1.0, 2.2)),
     live: Callable[[int, dict[str, np.ndarray]], None] | None = None,
+    probe: r.Probe | None = made_maps.MARKED,
+    maps: made_maps.Snapshot = made_maps.healthy,
     source: str = r.TRAINING_BATCH,
     samples: int = SAMPLES,
     without: Sequence[str] = (),
@@ -209,6 +212,8 @@ def records(
         checks: steps of the check-ups.
         heads: (keys, entropies) of the layer "attn" by step; None: no attention.
         live: changes the counts of active samples, layer -> uint32 [units], of a step.
+        probe: the samples that maps are of; None: there are neither.
+        maps: explanations by step.
         source: of the statistics.
         samples: in each batch.
         without: signals that are not there, "units" among them.
@@ -231,6 +236,9 @@ def records(
                 found.append(r.HeadStats({"attn": (keys, np.array(entropy, np.float32))}))
         if checkup is not None and step in checks:
             found.append(r.Scalars({**checked(step), **checkup(step)}, "checkup"))
+        if probe is not None:
+            found += [probe] if step == 0 else []
+            found += maps(step) if step % made_maps.SNAPSHOTS == 0 else []
         if loss is not None and (step % every == 0 or step == steps - 1):
             found.append(
                 r.LossTrace(traced, np.array([loss(s) for s in range(traced, step + 1)], np.float32))

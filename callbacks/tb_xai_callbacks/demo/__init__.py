@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demonstration: two small networks on handwritten digits, one healthy, one that dies."""
+"""The demonstration: digits, learned by a network that is well and by one that dies, and a shortcut."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the demo's two runs: one healthy, one in which a wrong learning rate kills a layer."""
+"""Trains the demo's runs on digits: one healthy, one in which a wrong learning rate kills a layer."""
 
 from __future__ import annotations
 
@@ -36,8 +36,11 @@ def make_optimizer(model: DigitsNet) -> torch.optim.Optimizer:
     return torch.optim.SGD(groups, lr=LEARNING_RATE, momentum=0.9)
 
 
-def train(log_dir: Path, sick: bool, on_step: Callable[[], None], steps: int) -> float:
-    """Train one run into `log_dir` and return its accuracy on the validation digits."""
+def train(log_dir: Path, sick: bool, on_step: Callable[[], None], steps: int, **options: Any) -> float:
+    """Train one run into `log_dir` and return its accuracy on the validation digits.
+
+    `options` are further ones of `watch`.
+    """
     torch.manual_seed(0)
     train_x, train_y, probe_x, probe_y = digits()
     model = DigitsNet()
@@ -51,8 +54,7 @@ def train(log_dir: Path, sick: bool, on_step: Callable[[], None], steps: int) ->
         probe=(probe_x, probe_y),
         class_names=names,
         target_layers=["relu1", "relu2"],
-        log_every_n_steps=5,
-        max_overhead=None,
+        **options,
     ) as explain:
         for step in range(steps):
             optimizer.param_groups[1]["lr"] = bias_rate(step, sick)

@@ -27,7 +27,7 @@ export interface Box {
 }
 
 export interface HeatData {
-  /** Already grey; null where the input is no picture: then the heat is opaque. */
+  /** In its own colours; null where the input is no picture: then the heat is opaque. */
   image: CanvasImageSource | null;
   /** null: the picture alone, for peeking. */
   heat: Grid | null;

@@ -36,9 +36,7 @@ export function drawThumb(context: CanvasRenderingContext2D, data: ThumbData): v
   context.imageSmoothingEnabled = false;
   context.fillStyle = '#000';
   context.fillRect(x, 0, size, size);
-  context.filter = 'grayscale(1)';
   if (image) context.drawImage(image, x, 0, size, size);
-  context.filter = 'none';
   const layer = document.createElement('canvas');
   [layer.width, layer.height] = [heat.columns, heat.rows];
   layer.getContext('2d')?.putImageData(new ImageData(heatPixels(data), heat.columns, heat.rows), 0, 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The probe's pictures, decoded once and without colour: colour belongs to the heat, and to the line around
-// the region that the user gave.
+// The probe's pictures, decoded once, in their own colours: what a network goes by may be a colour. Heat lies
+// over them, opaque where it is strong, and a line around the region that the user gave.
 import { type ReadonlySignal, signal } from '@preact/signals';
 import { borders, stroke } from '../draw/heatmap';
 import { once } from '../model/once';
@@ -21,8 +21,8 @@ const decoded = new WeakMap<Uint8Array, Picture>();
 
 const NONE: ReadonlySignal<null> = signal(null);
 
-/** Sample `n` in grey, a series as lines; null until it is decoded, or where there is nothing to draw. */
-export function greyImage(probe: Probe | undefined, n: number): HTMLCanvasElement | null {
+/** Sample `n` as it is stored, a series as lines; null until it is decoded, or where there is nothing to draw. */
+export function sampleImage(probe: Probe | undefined, n: number): HTMLCanvasElement | null {
   const png = probe?.images[n];
   if (!png) return seriesPicture(probe, n) ?? NONE.value;
   const region = regions.value === 'yes' && probe.regionPng[n]?.length ? probe.regionPng[n] : undefined;
@@ -43,9 +43,7 @@ function decode(png: Uint8Array, region: Uint8Array | undefined): Picture {
       const context = canvas.getContext('2d');
       if (!context) return;
       context.imageSmoothingEnabled = false;
-      context.filter = 'grayscale(1)';
       context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-      context.filter = 'none';
       if (mask) outline(context, mask);
       made.value = canvas;
     },
@@ -80,7 +78,8 @@ const LOOK_MS = 30;
 
 /** Resolves when these samples' pictures are decoded, or after a while where one cannot be. */
 export async function imagesReady(probes: readonly (Probe | undefined)[], samples: readonly number[]): Promise<void> {
-  const missing = (): boolean => probes.some((probe) => samples.some((n) => probe?.images[n] && !greyImage(probe, n)));
+  const missing = (): boolean =>
+    probes.some((probe) => samples.some((n) => probe?.images[n] && !sampleImage(probe, n)));
   for (let waited = 0; waited < PATIENCE_MS && missing(); waited += LOOK_MS)
     await new Promise((next) => {
       setTimeout(next, LOOK_MS);

@@ -142,7 +142,7 @@ def attention(message: pb.Attention) -> r.Attention:
 
 ATTRIBUTION = Kind(
     r.Attribution, pb.Attribution, attribution_pb, attribution,
-    stem="attribution", named_by=("method", "layer"), media=True, bulk=True, framed=True, serve=unpack,
+    stem="attribution", named_by=("method", "layer"), media=True, framed=True, replayed=10, serve=unpack,
 )  # fmt: skip
 TRUST = Kind(r.Trust, pb.Trust, trust_pb, trust, stem="trust", named_by=("method", "layer"), framed=True)
 ATTENTION = Kind(

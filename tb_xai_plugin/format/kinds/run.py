@@ -114,7 +114,7 @@ def run_status(message: pb.RunStatus) -> r.RunStatus:
 
 
 LAYER_TABLE = Kind(r.LayerTable, pb.LayerTable, layer_table_pb, layer_table, stem="layers", replayed=1)
-PROBE = Kind(r.Probe, pb.Probe, probe_pb, probe, stem="probe", media=True)
+PROBE = Kind(r.Probe, pb.Probe, probe_pb, probe, stem="probe", media=True, replayed=9)
 SCALARS = Kind(
     r.Scalars, pb.Scalars, scalars_pb, scalars,
     stem="scalars", named_by=("group",), statistic=True, series="scalars", replayed=6,

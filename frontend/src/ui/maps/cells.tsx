@@ -23,7 +23,7 @@ import { formatStep } from '../../model/steps';
 import { compareUnit, opacity, peek } from '../../state/selection';
 import type { Grid } from '../../wire/wire';
 import { Shown } from '../async';
-import { greyImage } from '../bitmaps';
+import { sampleImage } from '../bitmaps';
 import { contour, heatMapName, smoothing } from '../heat_controls';
 import { Picture } from '../picture';
 import { addStyle } from '../styles/styles';
@@ -72,14 +72,14 @@ const shownHeat = (heat: Grid | null, image: CanvasImageSource | null): Grid | n
   peek.value && image ? null : heat;
 
 export function sideCell(side: Side, row: Row, i: number): CompareCell {
-  const image = greyImage(side.probe, row.n);
+  const image = sampleImage(side.probe, row.n);
   const { signed } = side.frames[side.index]!.record;
   return { image, heat: shownHeat(row.maps[i]!, image), style: styleOf(signed, row.most) };
 }
 
 /** The difference on the first side's picture, only where both sides have the same one. */
 export function differenceCell(sides: readonly Side[], row: Row, i: number, same: boolean): CompareCell {
-  const image = same ? greyImage(sides[0]!.probe, row.n) : null;
+  const image = same ? sampleImage(sides[0]!.probe, row.n) : null;
   return { image, heat: shownHeat(row.differences[i]!, image), style: { ...styleOf(true, row.most), contour: false } };
 }
 
@@ -127,7 +127,7 @@ export function StateMark({ map }: { map: Grid }) {
 
 /** Size of a cell `wide` pixels wide: as the picture, else as the map. */
 export function cellHeight(sides: readonly Side[], row: Row, wide: number): number {
-  const image = greyImage(sides[0]!.probe, row.n);
+  const image = sampleImage(sides[0]!.probe, row.n);
   const { rows, columns } = row.maps[0]!;
   const aspect = image ? image.height / image.width : rows === 1 ? 0.5 : rows / columns;
   return Math.round(wide * Math.min(1.5, Math.max(0.4, aspect)));

@@ -10,7 +10,7 @@ import { formatMass } from '../../model/format';
 import { headMatrix, headScale, tokenName } from '../../model/heads';
 import { percentile } from '../../model/maps/grid';
 import { numberParam, opacity, peek, sample, scaleMode } from '../../state/selection';
-import { greyImage } from '../../ui/bitmaps';
+import { sampleImage } from '../../ui/bitmaps';
 import { HeatLegend, heatMapName } from '../../ui/heat_controls';
 import { Picture } from '../../ui/picture';
 import type { Probe } from '../../wire/schema_pb';
@@ -149,7 +149,7 @@ function Overlay({
   n,
   name,
 }: PartProps & { most: number; patches: Patches; probe: Probe; n: number }) {
-  const image = greyImage(probe, n);
+  const image = sampleImage(probe, n);
   const heat = useMemo(() => patchRow(grid, query, patches), [grid, query, patches]);
   const [map, strength, hidden] = [heatMapName(false), opacity.value, peek.value];
   const draw = useCallback(

@@ -5,7 +5,7 @@ import { formatMass } from '../../model/format';
 import type { Side, Unit } from '../../model/maps/compare';
 import { className } from '../../model/maps/explain';
 import { sample } from '../../state/selection';
-import { greyImage } from '../../ui/bitmaps';
+import { sampleImage } from '../../ui/bitmaps';
 import { useLate, useNear, useTurn } from '../../ui/frame_budget';
 import { HeatLegend, heatMapName } from '../../ui/heat_controls';
 import {
@@ -158,7 +158,7 @@ function Legend({
 export function SampleHead({ n, sides }: { n: number; sides: readonly Side[] }) {
   const { probe } = sides[0]!;
   const label = probe?.labels[n];
-  const image = greyImage(probe, n);
+  const image = sampleImage(probe, n);
   return (
     <button
       type="button"

@@ -19,7 +19,7 @@ import { formatStep } from '../../model/steps';
 import { failsRandomisation, methodMeaning, methodName } from '../../state/descriptions';
 import { stepA, stepB } from '../../state/selection';
 import { Shown } from '../../ui/async';
-import { greyImage } from '../../ui/bitmaps';
+import { sampleImage } from '../../ui/bitmaps';
 import { useLate } from '../../ui/frame_budget';
 import { HeatLegend } from '../../ui/heat_controls';
 import { lazily } from '../../ui/lazy';
@@ -89,7 +89,7 @@ export function ExplainDetail({ n, view: wanted }: { n: number; view: FilmView }
 }
 
 function Large({ n, view, map, most, label }: { n: number; view: FilmView; map: Grid; most: number; label: string }) {
-  const image = greyImage(view.probe, n);
+  const image = sampleImage(view.probe, n);
   const aspect = image ? image.height / image.width : map.rows === 1 ? 48 / WIDTH : map.rows / map.columns;
   const height = Math.min(360, Math.max(48, Math.round(WIDTH * aspect)));
   const few = isUnstable(trustAt(view)?.record, n);

@@ -12,7 +12,7 @@ import { goTo } from '../../state/clock';
 import { layer, method, sample } from '../../state/selection';
 import { at, attributionTags, loadAttributions, markedSteps, probe, run, snapshotSteps, step } from '../../state/store';
 import { Async, Empty, Missing, Shown } from '../../ui/async';
-import { greyImage, hasRegions } from '../../ui/bitmaps';
+import { sampleImage, hasRegions } from '../../ui/bitmaps';
 import { ExportButtons } from '../../ui/files/menu';
 import { addStyle } from '../../ui/styles/styles';
 import { TableToggle } from '../../ui/table_toggle';
@@ -129,7 +129,7 @@ function Note({ samples, view }: { samples: number; view: FilmView }) {
         {samples} of {frames[current]!.record.shape[0]} samples ·{' '}
         {columns.length === all ? `all ${all} steps` : `${columns.length} of ${all} steps`}
         {` · maps ${map.rows}×${map.columns}`}
-        {found && !greyImage(found, 0) && ' · the input is no picture: maps alone'}{' '}
+        {found && !sampleImage(found, 0) && ' · the input is no picture: maps alone'}{' '}
         <Shown wanted={at(snapshotSteps.value) ?? step.value} shown={shown} />
         {perImage && (
           <span class="badge warn" title="Every map is stretched to its own maximum: strengths cannot be compared.">

@@ -8,7 +8,7 @@ import { FAILS_RANDOMISATION } from '../../model/methods';
 import { formatStep } from '../../model/steps';
 import { failsRandomisation, tagLabel } from '../../state/descriptions';
 import { run } from '../../state/store';
-import { greyImage, imagesReady } from '../../ui/bitmaps';
+import { sampleImage, imagesReady } from '../../ui/bitmaps';
 import { csvOf, fileName } from '../../ui/files/csv';
 import type { ExportKind } from '../../ui/files/menu';
 import { gifOf, pngOf, save, type Sheet, type SheetCell, type SheetRow } from '../../ui/files/picture';
@@ -68,7 +68,7 @@ function rowOf(view: FilmView, n: number, columns: readonly number[]): SheetRow 
   const unstable = isUnstable(trustAt(view)?.record, n);
   const cells = columns.map(
     (frame): SheetCell => ({
-      image: greyImage(view.probe, n),
+      image: sampleImage(view.probe, n),
       heat: film.maps[frame]!,
       note: mapState(film.maps[frame]!),
       words: `step ${formatStep(view.frames[frame]!.step)}`,

@@ -14,7 +14,7 @@ import { FAILS_RANDOMISATION } from '../../model/methods';
 import { goTo } from '../../state/clock';
 import { failsRandomisation, methodMeaning, tagLabel } from '../../state/descriptions';
 import { sample } from '../../state/selection';
-import { greyImage } from '../../ui/bitmaps';
+import { sampleImage } from '../../ui/bitmaps';
 import { inPieces, useTurn } from '../../ui/frame_budget';
 import { Picture } from '../../ui/picture';
 import {
@@ -53,7 +53,7 @@ export function FilmLine({ n, view }: { n: number; view: FilmView }) {
 function Line({ n, view }: { n: number; view: FilmView }) {
   const { frames, columns, current, cellWidth, cellHeight } = view;
   const film = view.film(n);
-  const image = greyImage(view.probe, view.means ? -1 : n);
+  const image = sampleImage(view.probe, view.means ? -1 : n);
   const unstable = isUnstable(trustAt(view)?.record, n) && !view.means;
   const drawn = useRef<Drawn>(undefined);
   const draw = useCallback(

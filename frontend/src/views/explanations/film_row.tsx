@@ -5,7 +5,7 @@ import type { Surface } from '../../draw/canvas';
 import { MARGIN } from '../../draw/film';
 import { sampleState } from '../../model/maps/explain';
 import { sample } from '../../state/selection';
-import { greyImage } from '../../ui/bitmaps';
+import { sampleImage } from '../../ui/bitmaps';
 import { useLate, useNear } from '../../ui/frame_budget';
 import { Picture } from '../../ui/picture';
 import { FilmLine, lineHeight } from './film_lines';
@@ -48,7 +48,7 @@ export function FilmRow({ n, views: wanted }: { n: number; views: readonly FilmV
 
 function RowHead({ n, view, selected }: { n: number; view: FilmView; selected: boolean }) {
   const state = sampleState(view.frames[view.current]!.record, view.probe, n);
-  const image = greyImage(view.probe, n);
+  const image = sampleImage(view.probe, n);
   const draw = useCallback(
     (context: CanvasRenderingContext2D, { width, height }: Surface) => {
       context.imageSmoothingEnabled = false;

@@ -8,7 +8,7 @@ import { nearestIndex } from '../../model/steps';
 import { failsRandomisation } from '../../state/descriptions';
 import { moreMethods, opacity, peek, scaleMode } from '../../state/selection';
 import { attributionTags, loadAttributions, loadTrust, run, step } from '../../state/store';
-import { greyImage } from '../../ui/bitmaps';
+import { sampleImage } from '../../ui/bitmaps';
 import { contour, heatMapName, smoothing } from '../../ui/heat_controls';
 import type { Tag } from '../../wire/api';
 import type { Probe, Trust } from '../../wire/schema_pb';
@@ -96,7 +96,7 @@ export function useFilmViews(tag: Tag, frames: Frames, found: Probe | undefined,
 const NO_TRUST: readonly Stamped<Trust>[] = [];
 
 function cellSize(frames: Frames, found: Probe | undefined): { cellWidth: number; cellHeight: number } {
-  const image = greyImage(found, 0);
+  const image = sampleImage(found, 0);
   const [, rows = 1, columns = 1] = frames[0]!.record.shape;
   const flat = frames[0]!.record.shape.length < 3;
   const aspect = image ? image.height / image.width : flat ? 0.5 : rows / columns;
