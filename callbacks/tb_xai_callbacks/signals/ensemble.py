@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -19,6 +20,9 @@ from tb_xai_callbacks.signals.report import tell_gaps
 from tb_xai_callbacks.signals.signal import Signal
 from tb_xai_callbacks.signals.writer import Writer
 from tb_xai_plugin.format.records import LayerTable
+
+#: Seconds of a snapshot, as guessed from the first pass, beyond which a second pass is worth its time.
+WORTH_ANOTHER = 0.5
 
 
 class Ensemble:
@@ -58,7 +62,18 @@ class Ensemble:
         for signal in self.signals:
             signal.begin(self.run, peers)
         tell_gaps(self.run, self.signals)
-        budget.note_pass(layout.seconds, 1 + sum(signal.passes for signal in self.on()))
+        self._price(layout.seconds)
+
+    def _price(self, seconds: float) -> None:
+        """What a pass takes is known from the dry run; since that was the first of all, which may compile, a
+        price that matters is measured again."""
+        run, passes = self.run, 1 + sum(signal.passes for signal in self.on())
+        run.budget.note_pass(seconds, passes)
+        if run.probe is not None and run.budget.guess(passes) > WORTH_ANOTHER:
+            with run.guard("price"):
+                started = time.perf_counter()
+                run.model.outputs(run.probe.inputs)
+                run.budget.note_pass(min(time.perf_counter() - started, seconds), passes)
 
     def on(self) -> list[Signal]:
         """The signals that are not off."""
