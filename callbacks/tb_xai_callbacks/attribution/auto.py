@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from tb_xai_callbacks.attribution.cams import GRAD_CAM
 from tb_xai_callbacks.attribution.conductance import LAYER_CONDUCTANCE
@@ -29,11 +30,15 @@ class Choice:
     others: tuple[Method, ...] = ()
 
 
-def choose(layout: Layout, probe: ProbeSet, targets: Sequence[TargetLayer]) -> Choice:
+def choose(
+    layout: Layout, probe: ProbeSet, targets: Sequence[TargetLayer], most_passes: float = inf
+) -> Choice:
     """The methods for the probe's first input; `targets` are the layers that are explained.
 
-    Where the user named a layer, there is a method for it.
+    Where the user named a layer, there is a method for it. Where a pass takes long, so that no more than
+    `most_passes` are worth a snapshot, the path of integrated gradients is left for its first point.
     """
+    of_input = INTEGRATED_GRADIENTS if INTEGRATED_GRADIENTS.passes <= most_passes else INPUT_X_GRADIENT
     main = arrays_of(probe.inputs)[0]
     kind, named = input_kind(main), tuple(targets) != (layout.auto,)
     cam = (GRAD_CAM,) if any(target.has_map for target in targets) else ()
@@ -43,8 +48,8 @@ def choose(layout: Layout, probe: ProbeSet, targets: Sequence[TargetLayer]) -> C
         rollout = (GRADIENT_ROLLOUT,) if layout.attention_layers else ()
         first = (*(cam if named else ()), INPUT_X_GRADIENT, *rollout)
     elif kind == "image" or main.ndim == 4:
-        first = cam or ((GRADIENT_ROLLOUT,) if layout.attention_layers else (INTEGRATED_GRADIENTS,))
+        first = cam or ((GRADIENT_ROLLOUT,) if layout.attention_layers else (of_input,))
     else:
-        first = (*cam, INTEGRATED_GRADIENTS)
+        first = (*cam, of_input)
     attention = (ATTENTION_ROLLOUT,) if layout.attention_layers else ()
     return Choice((*first, *units), (SALIENCY, OCCLUSION, *attention, *cam))

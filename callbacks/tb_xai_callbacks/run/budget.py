@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from math import inf
 
 from tb_xai_callbacks.run import schedule
 from tb_xai_callbacks.run.purse import Grant, Purse
@@ -86,7 +87,7 @@ class Budget:
         """Time since the start that was not ours."""
         return max(self._clock() - self._started - self.spent, 0.0)
 
-    def note_pass(self, seconds: float, snapshot: float) -> None:
+    def note_pass(self, seconds: float, snapshot: float = 1.0) -> None:
         """A forward pass over the probe took so long, and a snapshot takes so many of them forward and back:
         what prices are guessed from before the first."""
         self._forward, self._snapshot = seconds, snapshot
@@ -141,6 +142,12 @@ class Budget:
     def guess(self, passes: float) -> float:
         """Seconds of so many passes forward and back over the probe."""
         return passes * BACK * self._forward
+
+    def passes_in(self, seconds: float) -> float:
+        """How many passes forward and back over the probe are worth so many seconds; all, without a budget."""
+        if self.share is None or not self._forward:
+            return inf
+        return seconds / (BACK * self._forward)
 
     def first_seconds(self) -> float:
         """What the first snapshot will take, where that is more than anyone would wait for; else 0."""

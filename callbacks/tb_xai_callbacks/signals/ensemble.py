@@ -10,7 +10,7 @@ from functools import partial
 
 from tb_xai_callbacks.backends.contract import Layout, Observer
 from tb_xai_callbacks.probe.samples import ProbeSet
-from tb_xai_callbacks.run.budget import Budget
+from tb_xai_callbacks.run.budget import BACK, Budget
 from tb_xai_callbacks.run.guard import Guard
 from tb_xai_callbacks.run.run import Run
 from tb_xai_callbacks.run.status import Status
@@ -21,8 +21,8 @@ from tb_xai_callbacks.signals.signal import Signal
 from tb_xai_callbacks.signals.writer import Writer
 from tb_xai_plugin.format.records import LayerTable
 
-#: Seconds of a snapshot, as guessed from the first pass, beyond which a second pass is worth its time.
-WORTH_ANOTHER = 0.5
+#: Seconds of the first pass beyond which a second one is worth its time.
+WORTH_ANOTHER = 0.005
 
 
 class Ensemble:
@@ -58,22 +58,25 @@ class Ensemble:
         self.writer = Writer(log_dir, self.signals, guard)
         budget = Budget(settings, status)
         self.run = Run(observer, probe, layout, settings, status, budget, guard, self.writer.put)
+        budget.note_pass(self._pass_seconds(layout.seconds))
         peers = {signal.name: signal for signal in self.signals}
         for signal in self.signals:
             signal.begin(self.run, peers)
         tell_gaps(self.run, self.signals)
-        self._price(layout.seconds)
+        seconds = budget.guess(1.0) / BACK
+        budget.note_pass(seconds, 1 + sum(signal.passes for signal in self.on()))
 
-    def _price(self, seconds: float) -> None:
-        """What a pass takes is known from the dry run; since that was the first of all, which may compile, a
-        price that matters is measured again."""
-        run, passes = self.run, 1 + sum(signal.passes for signal in self.on())
-        run.budget.note_pass(seconds, passes)
-        if run.probe is not None and run.budget.guess(passes) > WORTH_ANOTHER:
-            with run.guard("price"):
-                started = time.perf_counter()
-                run.model.outputs(run.probe.inputs)
-                run.budget.note_pass(min(time.perf_counter() - started, seconds), passes)
+    def _pass_seconds(self, first: float) -> float:
+        """What a pass over the probe takes: as the dry run took, but that was the first of all, which may
+        compile; where that makes a difference it is measured again."""
+        if self.run.probe is None or first < WORTH_ANOTHER:
+            return first
+        seconds = first
+        with self.run.guard("price"):
+            started = time.perf_counter()
+            self.run.model.outputs(self.run.probe.inputs)
+            seconds = min(time.perf_counter() - started, first)
+        return seconds
 
     def on(self) -> list[Signal]:
         """The signals that are not off."""

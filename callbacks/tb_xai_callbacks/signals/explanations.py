@@ -26,6 +26,8 @@ from tb_xai_plugin.format.records import Attribution, Descriptions, Record, RunS
 NO_LABELS = (
     'targets="label", but the probe has no labels, so the predicted class is explained; give probe=(x, y)'
 )
+#: A method that "auto" chooses takes no longer on the probe, as far as that is known before.
+AUTO_SECONDS = 1.0
 TRIED = 'methods="auto" goes on with what else there is; name a method in methods= to have no other'
 NONE_LEFT = Absence("none of the methods that were asked for can be had", "see the reason of each")
 
@@ -68,7 +70,8 @@ class Explanations(Signal):
         self.targets, self._no_layers = resolve_targets(settings.target_layers, layout)
         self._named = methods_from(settings.methods)
         if AUTO in settings.methods and run.probe is not None:
-            self._chosen = choose(layout, run.probe, self.targets)
+            most = run.budget.passes_in(AUTO_SECONDS)
+            self._chosen = choose(layout, run.probe, self.targets, most)
         self.asked = methods_from(settings.methods, self._chosen.methods)
         if run.probe is not None:
             self._no_map = unmapped(self.targets, self.asked, layout)
