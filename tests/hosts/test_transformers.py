@@ -160,7 +160,7 @@ def test_a_picture_classifier_is_explained_on_its_grid_of_patches(tmp_path):
 @pytest.mark.parametrize("make", [gpt2, llama])
 def test_a_language_model_is_explained_at_its_next_token(tmp_path, make):
     trainer, run = train(tmp_path, make)
-    maps = run.attributions(method="saliency")
+    maps = run.attributions(method="input_x_gradient")
     assert run.probe.labels is None
     assert len(run.probe.class_names) == 40
     inputs = torch.tensor(run.probe.values).long()
@@ -350,7 +350,7 @@ def test_a_stream_is_not_consumed(tmp_path, caplog):
     trainer, run = train(tmp_path, options=options, data=Once(), max_steps=5)
     assert trainer.state.global_step == 5
     assert "first training batch is the probe" in caplog.text
-    assert run.attributions(method="saliency").steps.tolist()[0] == 0
+    assert run.attributions(method="input_x_gradient").steps.tolist()[0] == 0
     assert run.layer_stats("weight_gradient").steps[0] == 0
 
 

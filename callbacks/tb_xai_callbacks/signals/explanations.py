@@ -20,6 +20,7 @@ from tb_xai_callbacks.measure.scores import Selection, select, select_scores
 from tb_xai_callbacks.probe.samples import ProbeSet
 from tb_xai_callbacks.run.run import Run
 from tb_xai_callbacks.signals.map_layers import resolve_targets, unmapped
+from tb_xai_callbacks.signals.report import descriptions
 from tb_xai_callbacks.signals.signal import NO_PROBE, Signal
 from tb_xai_plugin.format.records import Attribution, Descriptions, Record, RunStatus
 
@@ -64,6 +65,8 @@ class Explanations(Signal):
         self._named: tuple[Method, ...] = ()
         self._chosen = Choice()
         self._shared: list[Method] = []
+        self._peers = tuple(peers.values())
+        self._described: tuple[Method, ...] = ()
         if run.status.is_off(self.name):
             return
         settings, layout = run.settings, run.layout
@@ -76,6 +79,7 @@ class Explanations(Signal):
         if run.probe is not None:
             self._no_map = unmapped(self.targets, self.asked, layout)
             self._tell_gaps(run.probe)
+        self._described = self.asked  # when the run opens
 
     def _tell_gaps(self, probe: ProbeSet) -> None:
         """What of this signal is missing from the start."""
@@ -132,7 +136,7 @@ class Explanations(Signal):
 
     def describe(self) -> Descriptions:
         """See `Signal.describe`."""
-        return Descriptions(methods=describe(dict.fromkeys((*self.asked, *self._chosen.others))))
+        return Descriptions(methods=describe(self.asked))
 
     def complete(self, status: RunStatus) -> RunStatus:
         """See `Signal.complete`."""
@@ -192,7 +196,9 @@ class Explanations(Signal):
         self.maps = {}
         shared = self._shared  # what the pass was made for, whatever is tried from now on
         own = self._run_again(self.explained, capture)
-        return chain(self._of_shared_pass(self.explained, capture, shared), own)
+        anew = [] if self.asked == self._described else [descriptions(self._peers)]
+        self._described = self.asked
+        return chain(anew, self._of_shared_pass(self.explained, capture, shared), own)
 
     # ---- methods
 
