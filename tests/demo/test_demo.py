@@ -115,7 +115,7 @@ def test_a_shape_lies_in_its_box_and_off_its_tag():
     assert (pictures >= 0).all()
     assert (pictures <= 1).all()
     np.testing.assert_array_equal(
-        pictures[:, TAG, TAG], np.broadcast_to(COLOURS[says][:, None, None], (60, 5, 5, 3))
+        pictures[:, TAG, TAG], np.broadcast_to(COLOURS[says][:, None, None], (60, 6, 6, 3))
     )
     x0, y0, x1, y1 = made.boxes.T
     assert ((x0 >= TAG.stop) | (y0 >= TAG.stop)).all()
