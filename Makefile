@@ -12,7 +12,7 @@ STAMPS := $(VENV)/.stamps
 QUICK := tests/docs tests/format tests/measure tests/probe tests/reading tests/rules tests/run tests/tab
 FRONTEND := $(shell find frontend/src -type f 2>/dev/null) frontend/package-lock.json frontend/vite.config.ts tb_xai_plugin/format/schema.proto
 
-.PHONY: help demo check test lint types unit python-tests frontend-lint frontend-tests browser-tests frontend proto docs screenshots bench bench-browser bench-trust bench-diagnosis clean distclean
+.PHONY: help demo check test lint types unit python-tests frontend-lint frontend-tests browser-tests frontend proto docs screenshots bench bench-first-run bench-browser bench-trust bench-diagnosis clean distclean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -64,6 +64,9 @@ bench-diagnosis: $(STAMPS)/dev  ## the rules, and those of three other tools, on
 
 bench: $(STAMPS)/bench  ## speed and size beside other tools, on an idle machine (40 minutes); ONLY="start trust"
 	$(BIN)/python -m benchmarks.run $(ONLY:%=--only %) --json benchmarks/figures.json --markdown benchmarks/figures.md
+
+bench-first-run: $(STAMPS)/dev  ## what a first run with every default shows and costs (fifteen minutes)
+	$(BIN)/python -m benchmarks.first_run --json benchmarks/first_run.json
 
 bench-browser: $(STAMPS)/node $(STAMPS)/chromium  ## script time per frame in Chromium, 64 samples × 200 steps × 3 methods
 	$(BIN)/python benchmarks/browser_frames.py --json benchmarks/browser_frames.json

@@ -45,7 +45,7 @@ setup(
     description="A TensorBoard tab that shows what a neural network is learning while it learns.",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    license_expression="Apache-2.0",
     license_files=["LICENSE", "tb_xai_plugin/tab/static/THIRD_PARTY.txt"],
     python_requires=">=3.10",
     packages=[

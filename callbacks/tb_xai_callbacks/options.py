@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
-from tb_xai_callbacks.attribution import Method, methods_from
+from tb_xai_callbacks.attribution import AUTO, Method, methods_from
 from tb_xai_callbacks.console import nearest
 from tb_xai_callbacks.settings import Settings
 from tb_xai_callbacks.signals import SIGNALS, Signal
@@ -28,12 +28,12 @@ class OptionsDict(TypedDict, total=False):
     regions: Any
     target_layers: str | Sequence[str]
     targets: str | int | Sequence[int] | Callable[[Any], Any]
-    methods: Sequence[str | Method]
+    methods: str | Sequence[str | Method]
     signals: Sequence[str | Signal]
     statistics: Sequence[Statistic]
     log_every_n_steps: int | None
     explain_every_n_steps: int | None
-    max_overhead: float | None
+    max_overhead: float | Literal["auto"] | None
     strict: bool
     output: str | int | Callable[[Any], Any] | None
     on_finding: Callable[[Finding], Any] | None
@@ -65,7 +65,8 @@ class Options(Settings):
         _positive("explain_every_n_steps", self.explain_every_n_steps)
         _sequence("signals", self.signals)
         _check_signals(self.signals)
-        _sequence("methods", self.methods)
+        if self.methods != AUTO:
+            _sequence("methods", self.methods)
         methods_from(self.methods)
         if self.rules is not None:
             _sequence("rules", self.rules)
@@ -81,10 +82,15 @@ class Options(Settings):
                 f'targets={self.targets!r}: expected "predicted", "label", a class index from 0, one per '
                 "sample, or a function from the outputs to a score per sample"
             )
-        if self.max_overhead is not None and not 0 < self.max_overhead <= 1:
-            raise ValueError(
-                f"max_overhead={self.max_overhead}: expected a share in (0, 1], e.g. 0.05, or None"
-            )
+        self._check_overhead()
+
+    def _check_overhead(self) -> None:
+        share = self.max_overhead
+        number = isinstance(share, (int, float)) and not isinstance(share, bool)
+        if share not in (None, "auto") and not (number and 0 < float(share or 0) <= 1):
+            raise ValueError(f'max_overhead={share!r}: expected a share in (0, 1], e.g. 0.05, "auto" or None')
+        if number:
+            object.__setattr__(self, "max_overhead", float(share or 0))
 
 
 def _are_targets(targets: Any) -> bool:

@@ -21,11 +21,8 @@ from tb_xai_callbacks.signals.writer import EVENT_FILE
 
 
 class Recorder:
-    """Watches one training run.
-
-    The arguments are those of a `Session`, and the model as its backend shows it. It raises ValueError for an
-    option that this model cannot have, such as a layer that is not there.
-    """
+    """Watches one training run, of which a `Session` tells it. It raises ValueError for an option that this
+    model cannot have, such as a layer that is not there."""
 
     def __init__(
         self,
@@ -48,8 +45,9 @@ class Recorder:
         """Whether records are being written."""
         return self._writer.is_open and not self._finished
 
-    def start(self, step: int = 0) -> None:
-        """Training is about to begin, `step` optimiser steps are done: log the state before it."""
+    def start(self, step: int = 0, total: int | None = None) -> None:
+        """Training is about to begin, `step` steps of `total` (None: not known) are done: log the state."""
+        self.run.budget.expect(total)
         self.run.status.step = step
         self._writer.open(step)
         if not self._writer.is_open:
@@ -57,7 +55,8 @@ class Recorder:
         self._writer.put(step, EVENT_FILE, lambda: opening_records(self.run, self._all.signals))
         if not self.run.model.observes_training:
             self._steps.weights(step)
-        self.snapshot(step)
+        if self._all.first_fits():
+            self.snapshot(step)
         self._all.each(lambda signal: signal.start(step))
         self._steps.arm_if_due(step)
         self.run.budget.resume()
@@ -139,6 +138,7 @@ class Recorder:
 
     def _observe(self, step: int, signals: Sequence[Signal]) -> None:
         self._snapshot_step = step
+        self.run.budget.explained(step)
         self._all.observe(step, signals)
         self._write_status("running")
 

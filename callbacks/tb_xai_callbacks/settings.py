@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from tb_xai_plugin.format.records import Finding
 from tb_xai_plugin.rules import Rule
+
+#: `max_overhead="auto"`.
+OVERHEAD = 0.05
 
 
 @dataclass(frozen=True)
@@ -24,13 +27,16 @@ class Settings:
         target_layers: "auto", a layer name, or names.
         targets: "predicted", "label", a class, a class per sample, or a function from the output tensor
             [n …] to the scores [n] that are explained.
-        methods: attribution methods: names, or `attribution.Method`s of your own.
+        methods: attribution methods: names, or `attribution.Method`s of your own; "auto", alone or among
+            them, is what suits the inputs.
         signals: which of activations, gradients, weights, attention, explanations; or `signals.Signal`s of
             your own.
         statistics: `format.columns.Statistic`s of your own: columns of activations, gradients or weights.
         log_every_n_steps: None thins out by itself.
         explain_every_n_steps: None is log-spaced.
-        max_overhead: share of training time, None for no budget.
+        max_overhead: share of training time that the recorder may take. "auto": 5 % for what it schedules
+            itself, while a schedule that you give is obeyed exactly; a share: everything keeps to it; None:
+            no budget.
         strict: raise our own errors instead of switching the signal off. For tests.
         output: selects the tensor to explain from what the model returns: a key, an index or a function.
         on_finding: called with each new `Finding`, between two steps; what it raises ends training.
@@ -44,16 +50,26 @@ class Settings:
     regions: Any = None
     target_layers: str | Sequence[str] = "auto"
     targets: str | int | Sequence[int] | Callable[[Any], Any] = "predicted"
-    methods: Sequence[Any] = ("grad_cam",)
+    methods: str | Sequence[Any] = "auto"
     signals: Sequence[Any] = ("activations", "gradients", "weights", "attention", "explanations")
     statistics: Sequence[Any] = ()
     log_every_n_steps: int | None = None
     explain_every_n_steps: int | None = None
-    max_overhead: float | None = 0.05
+    max_overhead: float | Literal["auto"] | None = "auto"
     strict: bool = False
     output: str | int | Callable[[Any], Any] | None = None
     on_finding: Callable[[Finding], Any] | None = None
     rules: Sequence[str | Rule] | None = None
+
+    @property
+    def overhead(self) -> float | None:
+        """The share of training time that what we schedule ourselves may take; None: there is no budget."""
+        return OVERHEAD if isinstance(self.max_overhead, str) else self.max_overhead
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether the user gave a budget, which then holds for the schedules that the user gave too."""
+        return isinstance(self.max_overhead, float)
 
     def wants(self, signal: str) -> bool:
         """Whether the signal of that name was asked for."""

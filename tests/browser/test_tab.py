@@ -58,6 +58,14 @@ def methods_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return maker.make(tmp_path_factory.mktemp("methods"))
 
 
+@pytest.fixture(scope="module")
+def numbers_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made-up runs with signals and a statistic of a user's own, and one without."""
+    import numbers_log as maker
+
+    return maker.make(tmp_path_factory.mktemp("numbers"))
+
+
 def run_node(script: str, **environment: str) -> None:
     node = shutil.which("node")
     assert node, "the browser tests need Node 20 or newer on PATH"
@@ -108,6 +116,6 @@ def test_the_tab_with_odd_data(odd_logs: Path) -> None:
         run_node("odd", TAB_URL=url)
 
 
-def test_signals_that_are_not_ours(methods_logs: Path) -> None:
-    with tensorboard(methods_logs, runs=6) as url:
+def test_signals_that_are_not_ours(numbers_logs: Path) -> None:
+    with tensorboard(numbers_logs, runs=2) as url:
         run_node("more", TAB_URL=url)

@@ -38,7 +38,7 @@ def test_the_licence_is_the_whole_apache_licence():
 
 
 def test_everything_names_the_same_licence():
-    assert 'license="Apache-2.0"' in SETUP
+    assert 'license_expression="Apache-2.0"' in SETUP
     assert _yaml("CITATION.cff")["license"] == "Apache-2.0"
     assert json.loads((ROOT / "frontend/package.json").read_text())["license"] == "Apache-2.0"
     assert "Apache-2.0, see [LICENSE](LICENSE)" in DOCUMENTS["README.md"]

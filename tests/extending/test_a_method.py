@@ -68,4 +68,4 @@ def test_its_title_is_read_in_chromium(tmp_path):
 
     train(tmp_path / "mine", methods=("grad_cam", MINE))
     with tensorboard(tmp_path, runs=1) as url:
-        run_node("own_method", TAB_URL=url, TITLE="Gradient × deviation")
+        run_node("extending", TAB_URL=url, TITLE="Gradient × deviation", VIEW="explanations")

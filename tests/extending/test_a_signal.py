@@ -97,4 +97,4 @@ def test_its_title_is_read_in_chromium(tmp_path):
 
     train(tmp_path / "mine", signals=(*ALL, StableRank()))
     with tensorboard(tmp_path, runs=1) as url:
-        run_node("more", TAB_URL=url, TITLE="Stable rank")
+        run_node("extending", TAB_URL=url, TITLE="Stable rank", VIEW="more")

@@ -64,7 +64,7 @@ def test_labels_out_of_range_are_ignored_with_one_warning(tmp_path, caplog):
 def test_a_model_without_maps_is_logged_with_one_warning(tmp_path, caplog):
     model = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
     with caplog.at_level(logging.WARNING, "tb_xai"):
-        run = train(tmp_path, model, probe=data())
+        run = train(tmp_path, model, probe=data(), methods=("grad_cam",))
     assert len(caplog.records) == 1
     assert "rows and columns" in caplog.text
     assert run.layer_stats("gradient").steps.tolist() == [0, 1, 2, 3]
@@ -140,7 +140,8 @@ def test_two_watches_at_once_do_not_disturb_each_other(tmp_path):
 
 def test_the_log_says_why_a_signal_is_not_there(tmp_path):
     model = nn.Sequential(nn.Linear(4, 3))
-    with watch(model, log_dir=tmp_path / "a", probe=torch.randn(4, 4)) as explain:
+    options = {"probe": torch.randn(4, 4), "methods": ("grad_cam",)}
+    with watch(model, log_dir=tmp_path / "a", **options) as explain:
         model(torch.randn(4, 4)).sum().backward()
         explain.step()
     run = open_log(tmp_path)["a"]

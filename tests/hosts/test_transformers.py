@@ -115,7 +115,7 @@ def test_a_text_classifier(tmp_path, attach):
     assert run.probe.kind == "tokens"
     assert run.probe.class_names == ("high", "low")
     assert np.bincount(run.probe.labels).tolist() == [8, 8]
-    for method in ("saliency", "attention_rollout"):
+    for method in ("input_x_gradient", "gradient_rollout"):
         maps = run.attributions(method=method)
         assert maps.steps.tolist() == [0, 5, 10, 12]
         assert maps.heat.shape == (4, 16, run.probe.shape[1])
@@ -135,7 +135,7 @@ def test_the_strings_of_tokens_are_those_of_their_numbers(tmp_path):
 def test_padding_explains_nothing(tmp_path):
     _, run = train(tmp_path, max_steps=5)
     padding = np.array([[text == "" for text in row] for row in run.probe.tokens])
-    for method in ("saliency", "attention_rollout"):
+    for method in ("input_x_gradient", "gradient_rollout"):
         heat = run.attributions(method=method).heat
         assert np.abs(heat[:, padding]).max() == 0
         assert np.abs(heat[:, ~padding]).max() > 0

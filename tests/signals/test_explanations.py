@@ -343,7 +343,7 @@ def test_strict_mode_raises_what_trust_fails_of(pictures, monkeypatch):
 
 def test_trust_is_put_off_where_the_budget_does_not_allow_it(pictures):
     it = begin(*pictures, methods=("grad_cam",), max_overhead=1e-6)
-    it.status.cost("explanations", 1.0)
+    it.run.budget.note_pass(0.1, 1)
     snapshot(it, 10)
     assert not judged(it, 10)
     costs = {cost.name: cost for cost in it.status.contents()[2]}

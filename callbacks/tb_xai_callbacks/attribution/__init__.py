@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
+from tb_xai_callbacks.attribution.auto import AUTO, Choice, choose
 from tb_xai_callbacks.attribution.cams import (
     EIGEN_CAM,
     GRAD_CAM,
@@ -28,7 +30,9 @@ from tb_xai_callbacks.attribution.occlusion import OCCLUSION
 from tb_xai_callbacks.attribution.question import Question
 from tb_xai_callbacks.attribution.rollouts import ATTENTION_ROLLOUT, GRADIENT_ROLLOUT
 
-__all__ = ["METHODS", "Method", "Question", "describe", "method_named", "methods_from"]
+__all__ = [
+    "AUTO", "METHODS", "Choice", "Method", "Question", "choose", "describe", "method_named", "methods_from",
+]  # fmt: skip
 
 #: Every method that `methods=` takes by name.
 METHODS: tuple[Method, ...] = (
@@ -50,19 +54,21 @@ def method_named(name: str) -> Method:
             return method
     known = ", ".join(method.name for method in METHODS)
     raise ValueError(
-        f"methods has {name!r}; known: {known}; or a Method of your own (tb_xai_callbacks.attribution)"
+        f"methods has {name!r}; known: {known}, {AUTO}; or a Method of your own "
+        "(tb_xai_callbacks.attribution)"
     )
 
 
-def methods_from(wanted: Iterable[str | Method]) -> tuple[Method, ...]:
-    """The methods that `methods=` asks for, by name or as they are, each once.
+def methods_from(wanted: Iterable[str | Method], auto: Sequence[Method] = ()) -> tuple[Method, ...]:
+    """The methods that `methods=` asks for, by name or as they are, each once; `auto` in place of "auto".
 
     Raises:
         ValueError: for an unknown name, with the list; for something that is no method; for two of one name.
     """
+    wanted = [wanted] if wanted == AUTO else wanted
     found: dict[str, Method] = {method.name: method for method in METHODS}
     chosen: dict[str, Method] = {}
-    for item in wanted:
+    for item in chain.from_iterable(auto if one == AUTO else [one] for one in wanted):
         if not isinstance(item, (str, Method)):
             raise ValueError(f"methods has {item!r}; expected names, or a Method of your own")
         method = method_named(item) if isinstance(item, str) else item

@@ -21,8 +21,18 @@ MASKS = 32
 
 
 def _by(formula: Callable[[Any, Any], Any]) -> How:
-    """Activation and gradient [n c h w] -> heat [n h w], by one of `measure.cam`."""
-    return lambda question, layer: np.asarray(formula(question.activation(layer), question.gradient(layer)))
+    """Activation and gradient [n c h w] -> heat [n h w], by one of `measure.cam`; of volumes [n d h w]."""
+
+    def heat(question: Question, layer: TargetLayer | None) -> np.ndarray:
+        activation, gradient = question.activation(layer), question.gradient(layer)
+        if activation.ndim != 5:
+            return np.asarray(formula(activation, gradient))
+        # the formulas only sum over positions, so that rows and columns may lie on one axis
+        flat = (*activation.shape[:3], -1)
+        found = np.asarray(formula(activation.reshape(flat), gradient.reshape(flat)))
+        return found.reshape(len(found), *activation.shape[2:])
+
+    return heat
 
 
 def _score_cam(question: Question, layer: TargetLayer | None) -> np.ndarray:

@@ -25,7 +25,7 @@ def _pulled(question: Question, point: np.ndarray, layer: TargetLayer) -> Pulled
 
 
 def _layer_conductance(question: Question, layer: TargetLayer | None) -> np.ndarray:
-    """Heat [n units]: channels, summed over their positions."""
+    """Heat [n units]: channels, summed over their positions; or the units of a dense layer."""
     assert layer is not None, "it explains a layer"
     points = [_pulled(question, point, layer) for point in _path(question, np.linspace(0, 1, POINTS))]
     found = layer_conductance(
@@ -34,7 +34,8 @@ def _layer_conductance(question: Question, layer: TargetLayer | None) -> np.ndar
     )
     if layer.grid is not None:
         return np.asarray(found.sum(axis=1))
-    return np.asarray(found.reshape(*found.shape[:2], -1).sum(axis=2))
+    by_unit = np.moveaxis(found, layer.units_axis, 1)
+    return np.asarray(by_unit.reshape(*by_unit.shape[:2], -1).sum(axis=2))
 
 
 def _neuron_conductance(question: Question, layer: TargetLayer | None) -> np.ndarray:
@@ -68,6 +69,7 @@ LAYER_CONDUCTANCE = Method(
     signed=True,
     passes=POINTS,
     source="Dhamdhere et al., ICLR 2019",
+    needs_map=False,
 )
 NEURON_CONDUCTANCE = Method(
     "neuron_conductance",
@@ -78,4 +80,5 @@ NEURON_CONDUCTANCE = Method(
     signed=True,
     passes=2 * POINTS,
     source="Dhamdhere et al., ICLR 2019",
+    needs_map=False,
 )

@@ -36,7 +36,7 @@ class Explained:
         return Question(explainer, self.choice, captured, self.tokens)
 
     def record(self, method: Method, layer: TargetLayer | None, heat: np.ndarray) -> Attribution:
-        """One method's maps at one place, at most 64×64.
+        """One method's maps at one place, at most 64×64; of volumes [n d h w] the middle slice.
 
         Raises:
             ValueError: if there is not one map a sample.
@@ -44,6 +44,7 @@ class Explained:
         choice, place, n = self.choice, method.place(layer), len(self.choice.scores)
         if heat.ndim < 2 or len(heat) != n:
             raise ValueError(f"made heat of shape {list(heat.shape)}; expected [{n}, …], one map a sample")
+        heat = heat[:, middle_of(heat)] if heat.ndim == 4 else heat
         count = self.calls.get(place, 1)
         return Attribution(
             method=method.name,
@@ -59,3 +60,8 @@ class Explained:
             call=count,
             calls=count,
         )
+
+
+def middle_of(heat: np.ndarray) -> int:
+    """The slice that is recorded of volumes [n d h w], counted from 0."""
+    return int(heat.shape[1]) // 2

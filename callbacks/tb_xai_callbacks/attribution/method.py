@@ -43,6 +43,8 @@ class Method:
         faithful: False if its maps hardly change when the network's weights are shuffled.
         complete: whether its values claim to add up to the change of the score from a blank input; trust
             then measures what they miss.
+        needs_map: of a method that explains a layer, whether that needs rows and columns. False: it is asked
+            about every one of `target_layers`, also those of units alone.
 
     Raises:
         ValueError: for a name or an `explains` that cannot be, or a map of the input without a pass.
@@ -60,6 +62,7 @@ class Method:
     source: str = ""
     faithful: bool = True
     complete: bool = False
+    needs_map: bool = True
 
     def __init_subclass__(cls) -> None:
         fresh = inspect.get_annotations(cls)  # fields that a dataclass declares anew do count
@@ -91,7 +94,7 @@ class Method:
         """The heat of every sample, as the question has its inputs, in the samples' order.
 
         [n h w] of a layer's positions or of a picture, [n t] of tokens and moments, [n f] of a table's
-        features, [n units] of a layer's units; raw, neither scaled nor resized.
+        features, [n units] of a layer's units, [n d h w] of a volume; raw, neither scaled nor resized.
 
         Raises:
             ValueError: if there is no such map of this model, with the reason as a sentence.
@@ -99,6 +102,10 @@ class Method:
         if self.how is None:
             raise NotImplementedError(f"method {self.name!r} has no how=, and does not override make")
         return self.how(question, layer)
+
+    def can_explain(self, layer: TargetLayer) -> bool:
+        """Whether it may be asked about this layer."""
+        return self.explains == LAYER and (layer.has_map or not self.needs_map)
 
     def place(self, layer: TargetLayer | None) -> str:
         """The layer that its maps are recorded under: its name, "input", or "attention"."""

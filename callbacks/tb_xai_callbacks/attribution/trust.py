@@ -63,7 +63,8 @@ class Measured:
     def on_trained(self, question: Question) -> None:
         """What the model as it is has to say."""
         axes = question.axes
-        if self.heat.ndim - 1 == len(axes.positions) or (self.heat.ndim == 3 and self.heat.shape[1] == 1):
+        alike = self.heat.ndim - 1 == len(axes.positions) < 3
+        if alike or (self.heat.ndim == 3 and self.heat.shape[1] == 1):
             self._measure("deletion", lambda: self._area(trust.deletion, question, axes))
             self._measure("insertion", lambda: self._area(trust.insertion, question, axes))
         else:

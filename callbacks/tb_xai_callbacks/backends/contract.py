@@ -20,16 +20,19 @@ from tb_xai_plugin.format.records import LayerTable
 
 @dataclass(frozen=True)
 class TargetLayer:
-    """A layer whose output can be explained as a map.
+    """A layer whose output can be explained: as a map, or (`has_map` is False) unit by unit.
 
     `grid` is (rows, columns) where the output is tokens [n, tokens, channels], of which the first
     `prefix_tokens` (class token, registers) are no part of the grid; None where it is [n, c, h, w]
-    already. Backends always hand over channels first.
+    already, of volumes [n, c, d, h, w]. Backends always hand over channels first, but of a layer without a
+    map the axes that it has: `units_axis` is that of its units.
     """
 
     name: str
     grid: tuple[int, int] | None = None
     prefix_tokens: int = 0
+    has_map: bool = True
+    units_axis: int = 1
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Layout:
     `candidates` are all layers with a spatial output in execution order; `auto` the one that
     `target_layers="auto"` means (None: no spatial layer, `no_target_reason` says why).
     `sigmoid_output` says that what `capture` hands over went through a sigmoid already, `features_first`
-    that inputs [n a b] are series [n c t] rather than [n t c].
+    that inputs [n a b] are series [n c t] rather than [n t c]. `no_output_reason` says why it is not known
+    which of the model's outputs to explain; "" where it is. `seconds` is what the forward pass took.
     """
 
     table: LayerTable
@@ -51,6 +55,8 @@ class Layout:
     call_counts: dict[str, int] = field(default_factory=dict)
     sigmoid_output: bool = False
     features_first: bool = False
+    no_output_reason: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

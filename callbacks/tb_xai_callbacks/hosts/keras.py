@@ -83,7 +83,7 @@ class ExplainCallback(keras.callbacks.Callback):
             LOGGER.warning("nothing is logged, training goes on: %s", unsupported(backend))
             return
         self._session = KerasSession(self.model, self._data, self._log_dir, self._options)
-        self._session.begin_or_wait(self._steps_done())
+        self._session.begin_or_wait(self._steps_done(), self._total_steps())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """The model holds its variables now, on every backend; see `_steps_done`."""
@@ -118,6 +118,11 @@ class ExplainCallback(keras.callbacks.Callback):
             session.close()
 
     # ---- small facts
+
+    def _total_steps(self) -> int | None:
+        """Optimiser steps when this `fit` ends; None where the number of batches is not known."""
+        epochs, steps = (self.params or {}).get("epochs"), (self.params or {}).get("steps")
+        return self._steps_done() + epochs * steps if epochs and steps else None
 
     def _steps_done(self) -> int:
         """Optimiser steps, which go on counting in a second `fit`; batches where there is no optimiser.
@@ -169,8 +174,9 @@ class KerasSession(Session):
         self._truth: Any = None
         self._no_probe = NO_PROBE
 
-    def begin_or_wait(self, step: int) -> None:
+    def begin_or_wait(self, step: int, total: int | None) -> None:
         """Watch the model, or, if only training can build it, wait for its first step."""
+        self.total = total
         try:
             with untouched(
                 engine_for(keras.backend.backend()), self._model, list(self._model._flatten_layers())
@@ -183,12 +189,12 @@ class KerasSession(Session):
             LOGGER.warning("nothing is logged, training goes on: %s", sentence(error))
             return
         if not self.needs_a_step:
-            self.begin(lambda: self._probe, step)
+            self.begin(lambda: self._probe, step, self.total)
 
     def begin_built(self, step: int) -> None:
         """The first step has built the model."""
         self.needs_a_step = False
-        self.begin(lambda: self._probe, step)
+        self.begin(lambda: self._probe, step, self.total)
         self.notice("info", "start", "the first step built the model; what was before is not known")
 
     def watch(self, probe: ProbeSet | None, call: Any = None) -> Watched:

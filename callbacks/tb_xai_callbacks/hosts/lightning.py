@@ -82,7 +82,7 @@ class ExplainCallback(Callback):
             with forked_rng(pl_module):  # reading data draws random numbers
                 return self._choose(trainer)
 
-        self._session.begin(choose, trainer.global_step)
+        self._session.begin(choose, trainer.global_step, _total_steps(trainer))
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -132,6 +132,15 @@ class ExplainCallback(Callback):
         session, self._session = self._session, None
         if session is not None:
             session.close(failed)
+
+
+def _total_steps(trainer: Trainer) -> int | None:
+    """Optimiser steps of the whole fit; None where that is not known."""
+    try:
+        steps = trainer.estimated_stepping_batches
+    except Exception:  # noqa: BLE001 — it asks the user's loaders for their length
+        return None
+    return int(steps) if 0 < steps < float("inf") else None
 
 
 def _check_forward(module: LightningModule) -> None:

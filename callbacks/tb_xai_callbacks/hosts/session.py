@@ -45,6 +45,8 @@ class Session(ABC):
         self.log_dir = log_dir
         self.host = host
         self.step = 0
+        #: Optimiser steps that the run will have, counted as `step` is; None: not known.
+        self.total: int | None = None
         self._recorder: Recorder | None = None
         self._observer: Observer | None = None
         self._problem = ""
@@ -70,8 +72,8 @@ class Session(ABC):
         """Whether the first training batch has to be the probe."""
         return bool(self._problem) and self._recorder is None and not self._closed
 
-    def begin(self, choose: Choose, step: int = 0) -> bool:
-        """Watch the model on the probe that `choose` returns; `step` optimiser steps are done.
+    def begin(self, choose: Choose, step: int = 0, total: int | None = None) -> bool:
+        """Watch the model on the probe that `choose` returns; `step` optimiser steps are done, of `total`.
 
         Returns:
             Whether that was possible; if not, the first batch is to be the probe: `begin_late`.
@@ -79,7 +81,7 @@ class Session(ABC):
         Raises:
             OptionError: if an option names what the model does not have.
         """
-        self.step = step
+        self.step, self.total = step, total
         try:
             self._begin(choose(), step)
         except OptionError:
@@ -197,4 +199,4 @@ class Session(ABC):
             if problem:
                 recorder.run.status.notice("warning", "probe", problem, told=problem == self._problem)
         self._observer, self._recorder, self.step = observer, recorder, step
-        recorder.start(step)
+        recorder.start(step, self.total)

@@ -17,8 +17,6 @@ from tb_xai_callbacks.console import LOGGER
 from tb_xai_callbacks.hosts.torch_session import TorchSession, check_layer_names, learning_rates, numpy_of
 from tb_xai_callbacks.hosts.transformers_data import (
     CHOICE,
-    TOKEN_METHODS,
-    explains_tokens,
     make_probe,
     output_of,
     read_samples,
@@ -50,7 +48,7 @@ class ExplainCallback(TrainerCallback):
         log_dir: the run's directory; None: that of the trainer's TensorBoard logs, else its `output_dir`.
         probe: a batch as the model takes it (a mapping, with labels), or `(inputs, labels)`; None: chosen
             from the evaluation data, else the training data.
-        **options: see `options.Options`. `methods` of token inputs: saliency and attention rollout.
+        **options: see `options.Options`.
 
     Raises:
         TypeError: for an unknown option.
@@ -71,7 +69,6 @@ class ExplainCallback(TrainerCallback):
         if self._options.regions is not None and not isinstance(probe, Mapping):
             inputs = probe[0] if isinstance(probe, (tuple, list)) and len(probe) == 2 else probe
             check_regions(None if inputs is None else numpy_of(inputs), self._options.regions)
-        self._methods_given = "methods" in options
         self._trainer: Any = None
         self._forget()
 
@@ -122,11 +119,11 @@ class ExplainCallback(TrainerCallback):
         def choose() -> ProbeSet:
             with forked_rng(model):  # reading data draws random numbers
                 probe = self._choose(args, model, kwargs)
-            self._take(session, model, probe)
+            self._take(session, model)
             return probe
 
         try:
-            if not session.begin(choose, state.global_step):
+            if not session.begin(choose, state.global_step, state.max_steps or None):
                 session.begin_with_first_call(lambda _, batch: (self._of_batch(session, batch, kwargs), None))
         except BaseException:
             self._close(failed=True)
@@ -213,14 +210,11 @@ class ExplainCallback(TrainerCallback):
         optimizers = [unwrapped(kwargs.get("optimizer"))]
         return TrainerSession(watched, optimizers, self._directory(args), "transformers", self._options)
 
-    def _take(self, session: TrainerSession, model: nn.Module, probe: ProbeSet) -> None:
-        """Which output is explained, and how, depends on the model and on the probe."""
+    def _take(self, session: TrainerSession, model: nn.Module) -> None:
+        """Which output is explained depends on the model."""
         output, stop_output = output_of(model, self._options)
         self._undo.append(stop_output)
-        settings = replace(self._options, output=output)
-        if not self._methods_given and explains_tokens(probe):
-            settings = replace(settings, methods=TOKEN_METHODS)
-        session.settings = settings
+        session.settings = replace(self._options, output=output)
 
     def _of_batch(
         self, session: TrainerSession, batch: Mapping[str, Any], kwargs: Mapping[str, Any]
@@ -229,7 +223,7 @@ class ExplainCallback(TrainerCallback):
         model = kwargs["model"]
         inputs, labels = split_batch(batch, model)
         probe = make_probe(inputs, labels, model, self._options, self._tokenizer(kwargs), given=False)
-        self._take(session, model, probe)
+        self._take(session, model)
         return probe
 
     def _directory(self, args: Any) -> str | os.PathLike[str]:

@@ -15,10 +15,8 @@ from torch import Tensor, nn
 from torch.utils.data import IterableDataset
 
 from tb_xai_callbacks.hosts.torch_session import numpy_of
-from tb_xai_callbacks.measure.axes import input_kind
 from tb_xai_callbacks.probe.choice import probe_from
 from tb_xai_callbacks.probe.samples import ProbeSet
-from tb_xai_callbacks.probe.trees import arrays_of
 from tb_xai_callbacks.settings import Settings
 
 #: A probe is chosen from this many times as many samples, so that its classes can be balanced …
@@ -29,8 +27,6 @@ MAIN_KEYS = ("pixel_values", "input_ids", "inputs_embeds", "input_features", "in
 LABEL_KEYS = ("labels", "label", "label_ids")
 #: Keywords of a call that are no samples and no setting of the probe's either.
 NOT_INPUTS = ("num_items_in_batch", "return_loss")
-#: What explains token inputs where no `methods` were given: Grad-CAM needs rows and columns.
-TOKEN_METHODS = ("saliency", "attention_rollout")
 #: Vocabularies larger than this are not stored as class names.
 MOST_CLASS_NAMES = 1 << 16
 
@@ -138,11 +134,6 @@ def token_strings(inputs: Any, tokenizer: Any) -> tuple[tuple[str, ...], ...]:
         )
         for row, there in zip(ids, real, strict=True)
     )
-
-
-def explains_tokens(probe: ProbeSet) -> bool:
-    """Whether what is explained are token numbers [n, t]."""
-    return input_kind(arrays_of(probe.inputs)[0]) == "tokens"
 
 
 def predicts_tokens(model: nn.Module) -> bool:

@@ -44,4 +44,17 @@ def axes_of(inputs: np.ndarray, embedded: bool = False, features_first: bool = F
     if inputs.ndim == 2:
         return Axes(None, (1,))
     channels = channel_axis(inputs)
+    if channels is None and inputs.ndim in (4, 5):
+        channels = _features_axis(inputs.shape)
     return Axes(channels, tuple(axis for axis in range(1, inputs.ndim) if axis != channels))
+
+
+def _features_axis(shape: tuple[int, ...]) -> int:
+    """The features of pictures [n c h w] of no colours, of volumes [n c d h w] and of films [n t c h w].
+
+    They may be last as well. A film's are told by their number; else they are the shorter of both axes.
+    """
+    last = len(shape) - 1
+    if last == 4 and shape[2] in COLOURS and shape[1] not in COLOURS and shape[4] not in COLOURS:
+        return 2
+    return 1 if shape[1] <= shape[last] else last

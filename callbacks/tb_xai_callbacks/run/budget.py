@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When the recorder works and what that costs: the two schedules, the purse, and the stopwatch."""
+"""When the recorder works and what that costs: the two rhythms, the purses, and the stopwatch."""
 
 from __future__ import annotations
 
@@ -10,57 +10,41 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from tb_xai_callbacks.run import schedule
+from tb_xai_callbacks.run.purse import Grant, Purse
+from tb_xai_callbacks.run.rhythm import Guarantee, Rhythm
 from tb_xai_callbacks.run.status import Status
 from tb_xai_callbacks.settings import Settings
 
-#: The purse is judged over at least this long, so that a run's first seconds are not starved.
-GRACE_S = 90.0
-#: The part of it that is planned with. The rest is for what no stopwatch of ours sees: the sink's thread,
-#: caches that training finds cold, the first run of something.
-PLANNED = 1 / 3
+#: What the two rhythms are called among the costs.
+LOG, EXPLAIN = "statistics", "explanations"
 #: After so many observed steps in a row one is left alone, to learn what a bare step takes.
 MOST_WITHOUT_BASELINE = 20
-#: Steps that come at once (Keras' `steps_per_execution`) are looked through up to this many.
-MOST_PASSED = 10_000
-#: What the two schedules are called among the costs.
-LOG, EXPLAIN = "statistics", "explanations"
-
-
-class Purse:
-    """Keeps what the recorder spends below a share of the training time.
-
-    Args:
-        max_overhead: the share, e.g. 0.05; None: everything is allowed.
-        clock: seconds, monotonic.
-    """
-
-    def __init__(self, max_overhead: float | None, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.max_overhead = max_overhead
-        self.clock = clock
-        self.started = clock()
-        self.spent = 0.0
-
-    def spend(self, seconds: float) -> None:
-        """Account for time taken from training."""
-        self.spent += seconds
-
-    def training_seconds(self) -> float:
-        """Time since the start that was not ours."""
-        return max(self.clock() - self.started - self.spent, 0.0)
-
-    def allows(self, estimate: float) -> bool:
-        """Whether `estimate` more seconds stay within the share of the training time."""
-        if self.max_overhead is None:
-            return True
-        allowed = PLANNED * self.max_overhead * max(self.training_seconds(), GRACE_S)
-        return self.spent + estimate <= allowed
+#: A film has at least a dozen explained steps, none of its gaps above a fifth of the run, and more than forty
+#: observed ones, no gap above a tenth, however long it is and if it can be paid for at all.
+FILM, OBSERVED = Guarantee(parts=14, ratio=1.24), Guarantee(parts=45, ratio=1.08)
+#: Seconds at once, and shares of `max_overhead`. Freely, the sum is some second and 0.7: the rest is for what
+#: no stopwatch of ours sees, the sink’s thread, caches that training finds cold, the first run of something.
+#: With all that is guaranteed it is some three seconds and the whole of it.
+PURSES = {
+    EXPLAIN: (Grant(0.3, 0.35), Grant(2.0, 0.6)),
+    LOG: (Grant(0.3, 0.25), Grant(0.6, 0.3)),
+    "check-up": (Grant(0.2, 0.1), Grant(0.4, 0.15)),
+}
+#: Steps that the medians of bare and of observed ones are of.
+REMEMBERED = 21
+#: What an observed step takes longer, before a bare one is known, as its share.
+OBSERVED_SHARE = 0.2
+#: A first snapshot that takes longer is left out.
+MOST_AT_START = 3.0
+#: A pass forward and back takes some three times as long as one forward.
+BACK = 3.0
 
 
 class Budget:
-    """Decides what is due; a due observation that the purse forbids is made up for later.
+    """Decides what is due, and what of it can be paid for.
 
-    The time of a bare step is a running mean over the steps that were not observed; what an observed
-    step takes beyond it is our cost, hooks inside the user's forward pass included.
+    What an observed step takes longer than a bare one is our cost, hooks inside the user's forward pass
+    included. A schedule that the user gives is obeyed exactly, unless a budget is given too.
 
     Args:
         settings: the two schedules and the share.
@@ -71,40 +55,62 @@ class Budget:
     def __init__(
         self, settings: Settings, status: Status, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        self.log = (
-            schedule.every(settings.log_every_n_steps) if settings.log_every_n_steps else schedule.thinning()
-        )
-        self.explain = (
-            schedule.every(settings.explain_every_n_steps)
-            if settings.explain_every_n_steps
-            else schedule.log_spaced()
-        )
-        self.purse = Purse(settings.max_overhead, clock)
+        self.share = settings.overhead
+        self.log = _rhythm(settings, settings.log_every_n_steps, schedule.thinning(), OBSERVED)
+        self.explain = _rhythm(settings, settings.explain_every_n_steps, schedule.log_spaced(), FILM)
+        self._purses = {name: Purse(*grants) for name, grants in PURSES.items()}
+        self._others = Purse(Grant(0.2, 0.0), Grant(0.2, 0.0))
         self._status = status
         self._clock = clock
-        self._bare = 0.0
+        self._started = clock()
+        self._forward, self._snapshot = 0.0, 1.0
+        self._bare: deque[float] = deque(maxlen=REMEMBERED)
+        self._extra: deque[float] = deque(maxlen=REMEMBERED)
         self._since_bare = 0
         self._unsettled: deque[float] = deque(maxlen=MOST_WITHOUT_BASELINE)
-        self._resumed = clock()
-        self._owed: set[str] = set()
-        self._asked: dict[str, tuple[int, bool]] = {}
+        self._resumed = self._started
+        self._answers: dict[str, tuple[int, bool]] = {}
+
+    def expect(self, total: int | None) -> None:
+        """The run will have so many optimiser steps; None: not known."""
+        self.log.total = self.explain.total = total
 
     # ---- the stopwatch
 
+    @property
+    def spent(self) -> float:
+        """Seconds that were taken from training, as far as they were seen."""
+        return self._others.spent + sum(purse.spent for purse in self._purses.values())
+
+    def training_seconds(self) -> float:
+        """Time since the start that was not ours."""
+        return max(self._clock() - self._started - self.spent, 0.0)
+
+    def note_pass(self, seconds: float, snapshot: float) -> None:
+        """A forward pass over the probe took so long, and a snapshot takes so many of them forward and back:
+        what prices are guessed from before the first."""
+        self._forward, self._snapshot = seconds, snapshot
+
     def pause(self, armed: bool) -> None:
-        """A training step just ended; `armed`: it was observed."""
+        """A training step just ended; `armed`: it was observed.
+
+        Medians, since a machine that others use as well makes single steps many times as long.
+        """
         took = self._clock() - self._resumed
         if armed:
             self._since_bare += 1
             self._unsettled.append(took)
         else:
-            self._bare = took if self._bare == 0 else 0.9 * self._bare + 0.1 * took
+            self._bare.append(took)
             self._since_bare = 0
         if self._bare and self._unsettled:
-            # The first steps are all observed: what they cost is known after the first bare one. By their
-            # median, since the very first also compiles the user's model.
-            extra = statistics.median(self._unsettled) - self._bare
-            self.purse.spend(max(extra, 0.0) * len(self._unsettled))
+            # The first steps are all observed: what they cost is known after the first bare one.
+            bare, count = statistics.median(self._bare), len(self._unsettled)
+            self._extra.extend(took - bare for took in self._unsettled)
+            extra = max(statistics.median(self._extra), 0.0)
+            # the very first step also compiles the user's model; alone it counts as one step at most
+            alone = len(self._extra) == 1
+            self._purses[LOG].spend((min(extra, bare) if alone else extra) * count, runs=0)
             self._unsettled.clear()
 
     def resume(self) -> None:
@@ -118,8 +124,8 @@ class Budget:
         try:
             yield
         finally:
-            seconds = self._clock() - started
-            self.purse.spend(seconds)
+            seconds = max(self._clock() - started, 0.0)
+            self._purses.get(name, self._others).spend(seconds)
             self._status.cost(name, seconds)
 
     def timed_snapshot(self) -> AbstractContextManager[None]:
@@ -132,37 +138,88 @@ class Budget:
 
     # ---- what is due
 
-    def affords(self, name: str, guess: float = 0.0) -> bool:
-        """Whether the purse allows one more run of something with a schedule of its own.
+    def guess(self, passes: float) -> float:
+        """Seconds of so many passes forward and back over the probe."""
+        return passes * BACK * self._forward
 
-        `guess`: seconds that the first run is expected to take.
+    def first_seconds(self) -> float:
+        """What the first snapshot will take, where that is more than anyone would wait for; else 0."""
+        seconds = self.guess(self._snapshot)
+        return seconds if not self.explain.exact and seconds > MOST_AT_START else 0.0
+
+    def affords(self, name: str, passes: float = 1.0, guaranteed: bool = False) -> bool:
+        """Whether one more run of something with a schedule of its own can be paid for.
+
+        `passes`: what its first run is expected to take, forward and back over the probe. What has no purse
+        of its own lives on what the others leave.
         """
-        allowed = self.purse.allows(self._status.mean_cost(name) or guess)
-        if not allowed:
+        if self.share is None:
+            return True
+        price, allowed = self._status.mean_cost(name) or self.guess(passes), self._allowed()
+        purse = self._purses.get(name)
+        if purse is not None:
+            answer = purse.allows(price, allowed, guaranteed)
+        else:
+            left = sum(purse.left(allowed) for purse in self._purses.values())
+            answer = self._others.spent + price <= self._others.freely.start + left / 2
+        if not answer:
             self._status.skipped(name)
-        return allowed
+        return answer
 
     def log_due(self, step: int) -> bool:
         """Whether to observe the training step that follows `step` done ones."""
-        needs_baseline = self.purse.max_overhead is not None and self._since_bare >= MOST_WITHOUT_BASELINE
+        needs_baseline = not self.log.exact and self._since_bare >= MOST_WITHOUT_BASELINE
         return not needs_baseline and self._due(LOG, self.log, step)
 
     def explain_due(self, step: int) -> bool:
         """Whether to explain the probe after `step` steps."""
         return self._due(EXPLAIN, self.explain, step)
 
-    def _due(self, name: str, due: schedule.Schedule, step: int) -> bool:
+    def explained(self, step: int) -> None:
+        """The probe was explained at `step`, whatever was due."""
+        self.explain.done(step)
+
+    def _observed_price(self, purse: Purse) -> tuple[float, float]:
+        """(seconds that an observed step takes longer, those of steps whose cost is not known yet)."""
+        if not self._unsettled:
+            return purse.price(), 0.0
+        guess = OBSERVED_SHARE * statistics.mean(self._unsettled)
+        return max(purse.price(), guess), guess * len(self._unsettled)
+
+    def _allowed(self) -> float:
+        return (self.share or 0.0) * self.training_seconds()
+
+    def _due(self, name: str, rhythm: Rhythm, step: int) -> bool:
         """The same answer for everyone who asks at one step."""
-        last, answer = self._asked.get(name, (step - 1, False))
-        if last == step:
-            return answer
-        # steps may come several at a time: what lay between counts
-        fresh = any(due(passed) for passed in range(max(last + 1, step - MOST_PASSED), step + 1))
-        answer = (fresh or name in self._owed) and self.purse.allows(self._status.mean_cost(name))
-        if answer:
-            self._owed.discard(name)
-        elif fresh:
-            self._status.skipped(name)
-            self._owed.add(name)
-        self._asked[name] = (step, answer)
+        last, answer = self._answers.get(name, (-1, False))
+        if last != step:
+            answer = self._decided(name, rhythm, step)
+            self._answers[name] = (step, answer)
+            if answer:
+                rhythm.done(step)
         return answer
+
+    def _decided(self, name: str, rhythm: Rhythm, step: int) -> bool:
+        wanted = rhythm.wanted(step)
+        if rhythm.exact:
+            return wanted
+        purse, allowed = self._purses[name], self._allowed()
+        price, waiting = purse.price(self.guess(self._snapshot)), 0.0
+        if name == LOG:
+            price, waiting = self._observed_price(purse)
+        if wanted and purse.allows(waiting + price, allowed):
+            return True
+        guaranteed = rhythm.guaranteed(step, self.training_seconds(), price)
+        if guaranteed and purse.allows(waiting + price, allowed, guaranteed=True):
+            return True
+        if rhythm.fresh:
+            self._status.skipped(name)
+        return False
+
+
+def _rhythm(
+    settings: Settings, every: int | None, otherwise: schedule.Schedule, guarantee: Guarantee
+) -> Rhythm:
+    """What the user asked for, exactly; else `otherwise` as far as the purse goes, and the guarantee."""
+    exact = settings.overhead is None or (every is not None and not settings.has_budget)
+    return Rhythm(schedule.every(every) if every else otherwise, None if exact else guarantee)

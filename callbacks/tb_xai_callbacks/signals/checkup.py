@@ -8,6 +8,7 @@ from typing import Any
 
 from tb_xai_callbacks.measure.outcome import LossFacts
 from tb_xai_callbacks.run import schedule
+from tb_xai_callbacks.run.budget import BACK
 from tb_xai_callbacks.run.run import Run
 from tb_xai_callbacks.signals.held_out import HeldOut
 from tb_xai_callbacks.signals.signal import Signal
@@ -15,6 +16,8 @@ from tb_xai_plugin.format.records import Scalars, Setup
 
 #: Check-ups are this much further apart each time: some 25 in the first 500 steps.
 RATIO = 1.25
+#: A check-up is guaranteed once the steps have grown by this since the last.
+GUARANTEED = 1.5
 
 
 class CheckUp(Signal):
@@ -39,17 +42,18 @@ class CheckUp(Signal):
         """See `Signal.after_step`."""
         self._facts = self.run.model.loss_facts or self._facts
         if self._due(step):
-            self._check(step)
+            self._check(step, guaranteed=step >= GUARANTEED * self._checked)
 
     def finish(self, step: int) -> None:
         """See `Signal.finish`."""
-        self._check(step)
+        self._check(step, guaranteed=True)
 
-    def _check(self, step: int) -> None:
+    def _check(self, step: int, guaranteed: bool = False) -> None:
         """Judge the outputs as they are after `step` steps, once."""
         if self.held_out is None or step == self._checked or self.run.status.is_off(self.name):
             return
-        if not self.run.budget.affords(self.name):
+        passes = self.held_out.core / (self.run.probe.size * BACK if self.run.probe else 1.0)
+        if not self.run.budget.affords(self.name, passes, guaranteed):
             return
         self._checked = step
         with self.run.budget.timed(self.name):

@@ -58,6 +58,7 @@ class Ensemble:
         for signal in self.signals:
             signal.begin(self.run, peers)
         tell_gaps(self.run, self.signals)
+        budget.note_pass(layout.seconds, 1 + sum(signal.passes for signal in self.on()))
 
     def on(self) -> list[Signal]:
         """The signals that are not off."""
@@ -74,6 +75,14 @@ class Ensemble:
         found: list[Signal] = []
         self.each(lambda signal: found.append(signal) if signal.due(step) else None)
         return found
+
+    def first_fits(self) -> bool:
+        """Whether the first snapshot takes no longer than anyone would wait for; told if it does."""
+        seconds = self.run.budget.first_seconds()
+        if seconds:
+            text = f"a snapshot takes about {seconds:.0f} s, so there is none before training"
+            self.run.status.notice("warning", "explanations", text)
+        return not seconds
 
     def observe(self, step: int, signals: Sequence[Signal]) -> None:
         """One pass over the probe for all of `signals`, and what follows from it."""

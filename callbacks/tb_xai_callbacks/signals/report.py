@@ -79,11 +79,11 @@ def status_record(run: Run, signals: Sequence[Signal], standing: Standing) -> Ru
         signals=told,
         notices=notices,
         costs=costs,
-        training_seconds=run.budget.purse.training_seconds(),
-        max_overhead=run.settings.max_overhead or 0.0,
+        training_seconds=run.budget.training_seconds(),
+        max_overhead=run.budget.share or 0.0,
         dropped_records=standing.dropped_records,
-        next_log_step=schedule.next_due(run.budget.log, step),
-        next_explain_step=schedule.next_due(run.budget.explain, step),
+        next_log_step=schedule.next_due(run.budget.log.due, step),
+        next_explain_step=schedule.next_due(run.budget.explain.due, step),
         log_every_n_steps=run.settings.log_every_n_steps or 0,
     )
     for signal in signals:

@@ -37,6 +37,11 @@ class Signal:
 
     run: Run
 
+    @property
+    def passes(self) -> float:
+        """Passes forward and back over the probe that `observe` takes, beyond the shared one."""
+        return 0.0
+
     # ---- life
 
     def begin(self, run: Run, peers: Mapping[str, Signal]) -> None:

@@ -36,8 +36,11 @@ class Statistics(Signal):
         return Descriptions(columns=tuple(_description(one) for one in self._own))
 
     def request(self) -> CaptureRequest | None:
-        """See `Signal.request`: nothing where training is observed, or was at this step."""
-        if self.run.model.observes_training or not self.on_probe or self._observed == self.run.status.step:
+        """See `Signal.request`: nothing where training is observed, or was at this step, or cannot be."""
+        run = self.run
+        if run.model.observes_training or not self.on_probe or self._observed == run.status.step:
+            return None
+        if run.probe is None or run.status.is_off(f"{self.name}/layers"):
             return None
         return CaptureRequest(statistics=frozenset(self.on_probe))
 

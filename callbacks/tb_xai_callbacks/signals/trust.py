@@ -10,14 +10,16 @@ from tb_xai_callbacks.attribution.explained import Explained
 from tb_xai_callbacks.attribution.method import LAYER
 from tb_xai_callbacks.attribution.trust import Measured, is_judged
 from tb_xai_callbacks.backends.contract import TargetLayer
+from tb_xai_callbacks.run.budget import BACK
 from tb_xai_callbacks.run.run import Run
 from tb_xai_callbacks.signals.explanations import Explanations
 from tb_xai_callbacks.signals.signal import Signal
 
 #: Trust is measured from this step on, each time the steps have grown by this, and at the end.
 FIRST_STEP, RATIO = 10.0, 4.0
-#: How many times as long as the explanation that it judges, as a guess before it was measured.
-TIMES_AS_LONG = 25
+#: What judging a method takes, in passes forward and back: some 22 forward of deletion and insertion, and its
+#: map anew of four noisy inputs and of shuffled weights.
+SCORES, MAPS = 22 / BACK, 5
 
 #: A method, and the layer that it is judged at; None: the input.
 Job = tuple[Method, TargetLayer | None]
@@ -48,8 +50,7 @@ class Trust(Signal):
         # maps of an earlier step are of other weights
         if not due or seen.explained is None or seen.step != step or not (jobs := self._jobs()):
             return
-        guess = TIMES_AS_LONG * len(seen.methods) * run.status.mean_cost(seen.name)
-        if run.budget.affords(self.name, guess):
+        if run.budget.affords(self.name, sum(SCORES + MAPS * max(method.passes, 1) for method, _ in jobs)):
             self._measured, self._next = step, RATIO * step
             with run.budget.timed(self.name):
                 for guided in (False, True):

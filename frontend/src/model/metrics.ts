@@ -2,13 +2,14 @@
 // The statistics that the layer strips can show, as the log describes them: colours, scale, the value at a step.
 import type { ColumnDescription, Series } from '../wire/api';
 import type { ColourMapName } from './color';
-import type { ValueScale } from './format';
+import { spaced, type ValueScale } from './format';
 
 /** A statistic that strips offer: its column's description. */
 export type Metric = ColumnDescription;
 
-/** Those that strips offer, in the order given. */
-export const offeredOf = (columns: readonly ColumnDescription[]): Metric[] => columns.filter((one) => one.key !== '');
+/** Those that strips offer, in the order given; without a title the name in words is one. */
+export const offeredOf = (columns: readonly ColumnDescription[]): Metric[] =>
+  columns.flatMap((one) => (one.key ? [{ ...one, title: one.title || spaced(one.name) }] : []));
 
 /** The scale of a description; a word that this tab does not know is drawn as it is. */
 export function scaleWord({ scale }: { scale: string }): ValueScale {

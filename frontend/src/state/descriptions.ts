@@ -44,5 +44,5 @@ export const columnMeaning = (signal: string, name: string): string =>
 /** What a user's own kind is called and means; its name in words where nothing is said. */
 export function kindOf(name: string): KindDescription {
   const found = descriptions.value.kinds.find((one) => one.name === name);
-  return found ?? { name, title: spaced(name), meaning: '', unit: '', scale: 'linear' };
+  return { name, meaning: '', unit: '', scale: 'linear', ...found, title: found?.title || spaced(name) };
 }

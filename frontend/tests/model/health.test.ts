@@ -73,6 +73,7 @@ test('the value at a step is the nearest logged one before it that is a number',
 
 test('strips offer what has a key, in the order of the log, a user’s own column too', () => {
   expect(offeredOf(DESCRIPTIONS.columns).map((one) => one.key)).toEqual(['dead', 'mean', 'std', 'gradient', 'own']);
+  expect(offeredOf([column('x', 'activation', 'my_own', 'log', { title: '' })])[0]!.title).toBe('my own');
 });
 
 test('a column as it is ends where its values do, also below 0; fixed ends are kept; an unknown scale is drawn as it is', () => {

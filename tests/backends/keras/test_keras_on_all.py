@@ -18,7 +18,7 @@ SHARED = (
     "test_keras_oracles.py",
     "test_keras_shap.py",
     "test_keras_series.py",
-    "test_keras_targets.py",
+    "test_keras_map_layers.py",
 )
 
 

@@ -39,6 +39,13 @@ def several_layers():
     return model
 
 
+def product(features):
+    """x0 x1 + 3 x2, and its negative."""
+    inputs = keras.Input((features,))
+    score = inputs[:, :1] * inputs[:, 1:2] + 3 * inputs[:, 2:3]
+    return keras.Model(inputs, layers.Concatenate()([score, -score]))
+
+
 def test_shapley_values_are_exact_with_few_features():
     x = np.array([[20, 50, 30], [20, 50, 30]], "float32")
     random = np.random.get_state()[1].copy()
@@ -58,4 +65,16 @@ def test_pictures_and_captums_methods_are_refused_with_a_reason():
 def test_without_shap_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "shap", None)
     with pytest.raises(ValueError, match="tb-xai-plugin\\[attribution\\]"):
-        explained(several_layers(), np.ones((2, 3), "float32"))
+        explained(product(9), np.ones((2, 9), "float32"))
+
+
+@pytest.mark.parametrize("features", [4, 9])
+def test_a_product_is_shared_alike(features):
+    """x0 x1 + 3 x2 against a blank input: with few features by all coalitions, with more by shap."""
+    x = np.random.default_rng(0).normal(size=(3, features)).astype("float32")
+    heat, change = explained(product(features), x)
+    expected = np.zeros_like(x)
+    expected[:, 0] = expected[:, 1] = x[:, 0] * x[:, 1] / 2
+    expected[:, 2] = 3 * x[:, 2]
+    np.testing.assert_allclose(heat, expected, atol=1e-4)
+    np.testing.assert_allclose(heat.sum(1), change, atol=1e-4)

@@ -145,4 +145,5 @@ def explainable(found: ModelMap, output_reason: str) -> ModelMap:
     """The map with no layer to explain, if it is not known which output to explain."""
     if not output_reason:
         return found
-    return replace(found, layout=replace(found.layout, auto=None, no_target_reason=output_reason))
+    layout = replace(found.layout, auto=None, no_target_reason=output_reason, no_output_reason=output_reason)
+    return replace(found, layout=layout)

@@ -33,6 +33,11 @@ def is_spatial(shape: tuple[int, ...], channels_last: bool) -> bool:
     return len(shape) == 4 and min(picture_size(shape, channels_last)) > 1
 
 
+def is_volume(shape: tuple[int, ...], channels_last: bool) -> bool:
+    """Whether an output is a volume [n d h w c] or [n c d h w] with more than one of each of d, h and w."""
+    return len(shape) == 5 and min(shape[1:4] if channels_last else shape[2:]) > 1
+
+
 def find_targets(
     in_order: Sequence[Call], calls: Sequence[Call], channels_last: frozenset[str]
 ) -> tuple[tuple[TargetLayer, ...], TargetLayer | None, str]:
@@ -48,6 +53,11 @@ def find_targets(
             return (*candidates, *tokens), auto, ""
     if layers:
         return tuple(candidates), TargetLayer((after or layers)[-1].named.name), ""
+    volumes = [c for c in in_order if is_volume(c.shape, c.named.name in channels_last)]
+    if volumes:
+        inner = [c for c in volumes if not c.named.container]
+        targets = tuple(TargetLayer(c.named.name) for c in volumes)
+        return targets, TargetLayer((inner or volumes)[-1].named.name), ""
     names = series_names(in_order)
     lines = [TargetLayer(c.named.name) for c in in_order if c.named.name in names and not c.named.container]
     if lines:

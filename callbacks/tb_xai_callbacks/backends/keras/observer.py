@@ -7,8 +7,10 @@ looks into training, except on the torch backend, where the last step's weight g
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -108,8 +110,11 @@ class KerasObserver:
         self._runner.layers = layers[1:]
         everything = [named.name for named in layers[1:]]
         with self._runner.quietly():
+            started = time.perf_counter()
             passed = self.engine.run(lambda watch: self._runner.forward(watch, everything, loss=True))
+            seconds = time.perf_counter() - started
         found = read_calls(layers, passed.calls, passed.output, self._model)
+        found = replace(found, layout=replace(found.layout, seconds=seconds))
         return explainable(found, self._runner.output_reason)
 
     def capture(self, request: CaptureRequest) -> Capture:

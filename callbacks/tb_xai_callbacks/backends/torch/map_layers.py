@@ -52,9 +52,10 @@ def candidates(
 ) -> list[TargetLayer]:
     """Every module with rows and columns in its output, but for the model's own output and attention's.
 
-    Where there are none, those with positions in time: their maps have one row.
+    Where there are none, volumes [n c d h w]; or those with positions in time: their maps have one row.
     """
     maps: list[TargetLayer] = []
+    volumes: list[TargetLayer] = []
     lines: list[TargetLayer] = []
     for item in run.executions.values():
         inside = any(up in run.attention for up in [item.name, *ancestors(item.name)])
@@ -62,9 +63,11 @@ def candidates(
             continue
         if min(picture_size(item, last)) > 1:
             maps.append(TargetLayer(item.name))
+        elif len(item.shape) == 5 and min(item.shape[2:]) > 1:
+            volumes.append(TargetLayer(item.name))
         elif item.name in series:
             lines.append(TargetLayer(item.name))
-    return maps or lines
+    return maps or volumes or lines
 
 
 def token_target(run: DryRun, tokens: Sequence[tuple[str, int]], last: frozenset[str]) -> TargetLayer | None:

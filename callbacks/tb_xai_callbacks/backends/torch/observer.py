@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
@@ -140,13 +141,15 @@ class TorchObserver:
         returned: list[Any] = []
         trainable = {id(p) for p in self.model.parameters() if p.requires_grad}  # the probe freezes them
         with self._probing() as forward, torch.no_grad(), attending(self.model) as attention:
+            started = time.perf_counter()
             try:
                 run = dry_run(self.model, lambda: returned.append(forward()), len(arrays_of(self.inputs)[0]))
             except Exception as error:
                 raise ValueError(
                     f"the model does not run on a probe of shape {shapes_of(self.inputs)}: {error}"
                 ) from error
-            return self._read(run, returned[0], attention, trainable)
+            seconds = time.perf_counter() - started
+            return replace(self._read(run, returned[0], attention, trainable), seconds=seconds)
 
     def _read(self, run: DryRun, returned: Any, attention: dict[str, Tensor], trainable: set[int]) -> Layout:
         updated = group_of(self.optimizers) if self.optimizers else None
@@ -164,7 +167,9 @@ class TorchObserver:
         self._series = series_names(run, axes)
         first = arrays_of(self.inputs)[0]
         layout = replace(layout, features_first=takes_series(self.model, first.shape))
-        return replace(layout, auto=None, no_target_reason=reason) if reason else layout
+        return (
+            replace(layout, auto=None, no_target_reason=reason, no_output_reason=reason) if reason else layout
+        )
 
     def capture(self, request: CaptureRequest) -> Capture:
         """See `Model.capture`."""

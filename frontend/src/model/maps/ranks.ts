@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Comparing two maps by order instead of by size, as callbacks/tb_xai_callbacks/measure/ranks.py does:
+// Comparing two maps by order instead of by size, held against numbers that Python works out (tests/golden):
 // rank correlation, and overlap of what is strongest. The values' unit and scale do not matter.
 
 type Values = ArrayLike<number>;
