@@ -75,6 +75,7 @@ def test_the_shortcut_is_found_and_dated_within_15_percent_of_the_run_after_its_
     run = log["shortcut"]
     (finding,) = [found for found in run.findings if found.rule == "looks_elsewhere"]
     assert finding.severity == "warning"
+    assert finding == run.findings[0]
     assert ONSET < finding.first_step <= ONSET + 0.15 * SHAPES_STEPS
     assert finding.value < 0.15
     assert [f.key for f in run.diagnose().findings if f.rule == "looks_elsewhere"] == [finding.key]

@@ -86,6 +86,7 @@ def train(
             )
             optimizer.zero_grad()
             loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # shapes are learned in leaps
             optimizer.step()
             explain.step(loss=loss)
             on_step()
