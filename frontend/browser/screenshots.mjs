@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { launch, openTab, setDark, watchedPage } from './browser.mjs';
 
 const VIEWS = {
-  film: { run: 'shortcut/xai', view: 'explanations' },
+  film: { run: 'shortcut/xai', view: 'explanations', class: '2', sample: '12' },
   overview: { run: 'dying/xai', view: 'overview' },
   explanations: { run: 'healthy/xai', view: 'explanations' },
   layers: { run: 'dying/xai', view: 'layers' },

@@ -75,6 +75,7 @@ def test_the_shortcut_is_found_and_dated_within_15_percent_of_the_run_after_its_
     run = log["shortcut"]
     (finding,) = [found for found in run.findings if found.rule == "looks_elsewhere"]
     assert finding.severity == "warning"
+    assert finding == run.findings[0]
     assert ONSET < finding.first_step <= ONSET + 0.15 * SHAPES_STEPS
     assert finding.value < 0.15
     assert [f.key for f in run.diagnose().findings if f.rule == "looks_elsewhere"] == [finding.key]
@@ -115,7 +116,7 @@ def test_a_shape_lies_in_its_box_and_off_its_tag():
     assert (pictures >= 0).all()
     assert (pictures <= 1).all()
     np.testing.assert_array_equal(
-        pictures[:, TAG, TAG], np.broadcast_to(COLOURS[says][:, None, None], (60, 5, 5, 3))
+        pictures[:, TAG, TAG], np.broadcast_to(COLOURS[says][:, None, None], (60, 6, 6, 3))
     )
     x0, y0, x1, y1 = made.boxes.T
     assert ((x0 >= TAG.stop) | (y0 >= TAG.stop)).all()

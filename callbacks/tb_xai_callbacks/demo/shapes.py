@@ -13,8 +13,8 @@ import numpy as np
 SIDE = 32
 SHAPES = ("circle", "square", "triangle")
 #: The tag's colour for each shape, where the tag tells the truth; and where it is, in pixels.
-COLOURS = np.array([[0.25, 0.35, 0.95], [0.15, 0.8, 0.25], [0.9, 0.15, 0.15]], dtype=np.float32)
-TAG = slice(1, 6)
+COLOURS = np.array([[0.9, 0.15, 0.15], [0.15, 0.8, 0.25], [0.25, 0.35, 0.95]], dtype=np.float32)
+TAG = slice(1, 7)
 #: What of the background shines through a shape: enough that shapes take a few hundred steps to learn.
 SHINES = 0.2
 #: Half a shape's width, in pixels, and the room that is kept between its centre and the border.

@@ -15,12 +15,12 @@ from torch.nn import functional
 from tb_xai_callbacks.demo.shapes import SHAPES, shapes, tagged
 from tb_xai_callbacks.torch import watch
 
-STEPS = 1400
+STEPS = 1600
 #: Until this step a training picture's tag is of a random colour, from then on of its shape's.
-ONSET = 500
+ONSET = 600
 TRAINING, VALIDATION, BATCH = 3000, 400, 64
 #: Decay is strong, so that what the tag makes unnecessary is forgotten within the run.
-LEARNING_RATE, DECAY = 3e-3, 1.0
+LEARNING_RATE, DECAY = 4e-3, 1.0
 
 
 class ShapesNet(nn.Module):
@@ -86,6 +86,7 @@ def train(
             )
             optimizer.zero_grad()
             loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # shapes are learned in leaps
             optimizer.step()
             explain.step(loss=loss)
             on_step()
