@@ -11,8 +11,19 @@ from torch.nn import functional
 from torch_models import seed_all
 
 from tb_xai_callbacks.attribution import Method
+from tb_xai_callbacks.attribution.auto import choose
+from tb_xai_callbacks.backends.contract import Layout
+from tb_xai_callbacks.probe.samples import choose_probe
 from tb_xai_callbacks.torch import watch
 from tb_xai_plugin import open_log
+from tb_xai_plugin.format.records import LayerTable
+
+
+@pytest.fixture(autouse=True)
+def a_fast_machine(monkeypatch):
+    """What is chosen does not depend on how long a pass takes here; `test_a_long_pass…` tests that it may."""
+    monkeypatch.setattr("tb_xai_callbacks.signals.explanations.AUTO_SECONDS", float("inf"))
+    monkeypatch.setattr("tb_xai_callbacks.run.budget.MOST_AT_START", float("inf"))
 
 
 def pictures():
@@ -315,3 +326,12 @@ def test_shapley_values_of_few_features_are_those_of_all_coalitions(tmp_path):
     a, b, c, _ = run.probe.values.T
     expected = np.stack([a * b / 2, a * b / 2, 3 * c, np.zeros(8)], axis=1)
     np.testing.assert_allclose(run.attributions(method="kernel_shap").heat[-1], expected, atol=5e-3)
+
+
+def test_a_long_pass_leaves_the_path_of_integrated_gradients_for_its_first_point():
+    probe = choose_probe(np.ones((4, 5), np.float32), None)
+    layout = Layout(table=LayerTable("t", ()))
+    names = [method.name for method in choose(layout, probe, ()).methods]
+    assert names == ["integrated_gradients"]
+    names = [method.name for method in choose(layout, probe, (), most_passes=10).methods]
+    assert names == ["input_x_gradient"]

@@ -144,7 +144,7 @@ class Budget:
         return passes * BACK * self._forward
 
     def passes_in(self, seconds: float) -> float:
-        """How many passes forward and back over the probe are worth so many seconds; all, without a budget."""
+        """Passes forward and back over the probe that take so many seconds; no limit without a budget."""
         if self.share is None or not self._forward:
             return inf
         return seconds / (BACK * self._forward)

@@ -13,6 +13,13 @@ from tb_xai_callbacks.keras import ExplainCallback
 from tb_xai_plugin import open_log
 
 
+@pytest.fixture(autouse=True)
+def a_fast_machine(monkeypatch):
+    """What is chosen does not depend on how long a pass takes here; `test_a_long_pass…` tests that it may."""
+    monkeypatch.setattr("tb_xai_callbacks.signals.explanations.AUTO_SECONDS", float("inf"))
+    monkeypatch.setattr("tb_xai_callbacks.run.budget.MOST_AT_START", float("inf"))
+
+
 def model_of(shape, *parts, dtype="float32"):
     inputs = keras.Input(shape, dtype=dtype)
     return keras.Model(inputs, chain(inputs, [*parts, layers.Dense(2, name="head")]))

@@ -35,7 +35,7 @@ def explained(model, x, method, layer=None, target=0, guided=False):
 class Plain:
     """A target layer that is no picture."""
 
-    grid, prefix_tokens = None, 0
+    grid, prefix_tokens, units_axis, has_map = None, 0, 1, False
 
     def __init__(self, name):
         self.name = name
