@@ -40,11 +40,11 @@ def _torch_net():
 
 
 def demo(log_dir: Path) -> None:
-    """The demo's dying run, shorter."""
+    """The demo's dying run, shorter, and without its budget."""
     from tb_xai_callbacks.demo import train
 
     train.FAULT_STEP = 20
-    train.train(log_dir, True, lambda: None, steps=45, log_every_n_steps=5, max_overhead=None)
+    train.train(log_dir, True, lambda: None, steps=45, max_overhead=None)
 
 
 def torch_pictures(log_dir: Path) -> None:
