@@ -42,9 +42,9 @@ class Stopwatch:
 
 def settle(explain: Any) -> None:
     """Wait until everything that a `Watch` has queued is written; nothing is before its first step."""
-    recorder = explain._recorder
-    if recorder is not None and recorder._sink is not None:
-        recorder._sink.flush()
+    recorder = explain._session._recorder
+    if recorder is not None:
+        recorder._writer.flush()
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -56,7 +56,7 @@ def _timed(work: Callable[[], object]) -> float:
 def _turns(task: Task, steps: int, turn: int, answer: Any) -> None:
     """(bare seconds, watched seconds) of a whole run each, in a fresh process."""
     logging.getLogger("tb_xai_callbacks").setLevel(logging.ERROR)
-    from tb_xai_callbacks.run.budget import Pace
+    from tb_xai_callbacks.run.budget import Budget
     from tb_xai_callbacks.torch import watch
 
     alone, watched = Trainer(task), Trainer(task)
@@ -75,7 +75,8 @@ def _turns(task: Task, steps: int, turn: int, answer: Any) -> None:
         settle(explain)
 
     # The recorder makes its pace with the first batch, so the patch stays until the end.
-    patched = mock.patch("tb_xai_callbacks.recorder.Pace", functools.partial(Pace, clock=clock))
+    ours = functools.partial(Budget, clock=clock)
+    patched = mock.patch("tb_xai_callbacks.signals.ensemble.Budget", ours)
     with tempfile.TemporaryDirectory() as directory, patched:
         explain = watch(
             watched.model, watched.optimizer, log_dir=directory

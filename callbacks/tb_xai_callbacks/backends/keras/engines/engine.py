@@ -51,20 +51,20 @@ class Engine(Protocol):
         ...
 
     def logits_of(self, tensor: Any) -> Any:
-        """What a softmax or sigmoid was applied to, where Keras notes it; else the tensor itself."""
-        ...
+        """What a softmax or sigmoid was applied to, where Keras notes it on the tensor; else the tensor."""
+        return noted_logits(tensor)
 
     def settle(self, model: Any) -> None:
-        """Make sure that the model's variables hold their values as they are now."""
-        ...
+        """Make sure that the model's variables hold their values as they are now; mostly they always do."""
+        return None
 
     def variable_source(self, variable: Any) -> Any:
-        """What stands for a Keras variable among the sources of a pull."""
-        ...
+        """What stands for a Keras variable among the sources of a pull: the framework's own."""
+        return variable.value
 
     def training_gradient(self, variable: Any) -> Any | None:
-        """The gradient that the last training step left at the variable, or None."""
-        ...
+        """The gradient that the last training step left at the variable; None where it leaves none."""
+        return None
 
     def untouched(self, layers: Sequence[Any]) -> AbstractContextManager[None]:
         """Put the framework's RNG and the layers' modes back when the block ends."""

@@ -17,10 +17,10 @@ import keras
 import numpy as np
 from keras.src import ops as keras_ops
 
-from tb_xai_callbacks.backends.keras.engines.engine import Forward, Outcome, Pull
+from tb_xai_callbacks.backends.keras.engines.engine import Engine, Forward, Outcome, Pull
 
 
-class JaxEngine:
+class JaxEngine(Engine):
     """See `keras_engine.Engine`."""
 
     name = "jax"
@@ -66,10 +66,6 @@ class JaxEngine:
     def variable_source(self, variable: Any) -> Any:
         """The Keras variable itself."""
         return variable
-
-    def training_gradient(self, variable: Any) -> Any | None:
-        """None: the train function keeps its gradients to itself."""
-        return None
 
     def settle(self, model: Any) -> None:
         """Attach the weights to the model: between two steps of `fit` they are in the trainer's hands."""

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tb_xai_callbacks.backends.keras.engines.engine import Forward, Outcome, Pull, noted_logits
+from tb_xai_callbacks.backends.keras.engines.engine import Engine, Forward, Outcome, Pull
 
 
-class TensorFlowEngine:
+class TensorFlowEngine(Engine):
     """See `keras_engine.Engine`."""
 
     name = "tensorflow"
@@ -47,21 +47,6 @@ class TensorFlowEngine:
             return [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
 
         return outcome, pull
-
-    def logits_of(self, tensor: Any) -> Any:
-        """What Keras notes on the tensor."""
-        return noted_logits(tensor)
-
-    def settle(self, model: Any) -> None:
-        """The variables always hold their values here."""
-
-    def variable_source(self, variable: Any) -> Any:
-        """The tf.Variable."""
-        return variable.value
-
-    def training_gradient(self, variable: Any) -> Any | None:
-        """None: the train function keeps its gradients to itself."""
-        return None
 
     @contextmanager
     def untouched(self, layers: Sequence[Any]) -> Iterator[None]:

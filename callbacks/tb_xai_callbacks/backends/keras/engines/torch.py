@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from tb_xai_callbacks.backends.keras.engines.engine import Forward, Outcome, Pull, noted_logits
+from tb_xai_callbacks.backends.keras.engines.engine import Engine, Forward, Outcome, Pull
 
 
-class TorchEngine:
+class TorchEngine(Engine):
     """See `keras_engine.Engine`."""
 
     name = "torch"
@@ -43,17 +43,6 @@ class TorchEngine:
             return [by_id.get(id(source)) for source in sources]
 
         return outcome, pull
-
-    def logits_of(self, tensor: Any) -> Any:
-        """What Keras notes on the tensor."""
-        return noted_logits(tensor)
-
-    def settle(self, model: Any) -> None:
-        """The variables always hold their values here."""
-
-    def variable_source(self, variable: Any) -> Any:
-        """The torch Parameter."""
-        return variable.value
 
     def training_gradient(self, variable: Any) -> Any | None:
         """`.grad`, which Keras leaves in place until the next step."""
