@@ -63,6 +63,16 @@ class Broken(Agreement):
         return CaptureRequest(layers=("nowhere",))
 
 
+class Unborn(StableRank):
+    """Cannot even begin."""
+
+    name = "unborn"
+
+    def begin(self, run, peers):
+        """Fails."""
+        raise AttributeError("no such service")
+
+
 ALL = ("activations", "gradients", "weights", "attention", "explanations")
 
 
@@ -81,10 +91,10 @@ def test_its_numbers_are_in_the_log(tmp_path):
 
 
 def test_one_that_fails_takes_nothing_with_it(tmp_path):
-    train(tmp_path, signals=(*ALL, Broken()))
+    train(tmp_path, signals=(*ALL, Broken(), Unborn()))
     run = open_log(tmp_path)["."]
     states = {signal.name: signal.state for signal in run.status.signals}
-    assert states["broken"] == "off"
+    assert states["broken"] == states["unborn"] == "off"
     assert states["explanations"] == states["activations"] == "captured"
     assert run.attributions(method="grad_cam").steps.tolist() == [0, 4, 8, 12]
 

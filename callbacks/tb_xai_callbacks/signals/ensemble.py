@@ -61,10 +61,20 @@ class Ensemble:
         budget.note_pass(self._pass_seconds(layout.seconds))
         peers = {signal.name: signal for signal in self.signals}
         for signal in self.signals:
-            signal.begin(self.run, peers)
+            self._begin(signal, peers)
         tell_gaps(self.run, self.signals)
         seconds = budget.guess(1.0) / BACK
         budget.note_pass(seconds, 1 + sum(signal.passes for signal in self.on()))
+
+    def _begin(self, signal: Signal, peers: dict[str, Signal]) -> None:
+        """A ValueError is of an option, and the user's to correct; whatever else fails is off."""
+        try:
+            signal.begin(self.run, peers)
+        except ValueError:
+            raise
+        except Exception:
+            with self.run.guard(signal.name):
+                raise
 
     def _pass_seconds(self, first: float) -> float:
         """What a pass over the probe takes: as the dry run took, but that was the first of all, which may

@@ -56,7 +56,7 @@ class Trust(Signal):
                 for guided in (False, True):
                     chosen = [job for job in jobs if job[0].guided == guided]
                     if chosen:
-                        self._judge(step, chosen, guided, seen.explained)
+                        self._judge_if_it_can_be(step, chosen, guided, seen.explained)
 
     def _jobs(self) -> list[Job]:
         """Methods at the last layer first, then those of the input."""
@@ -64,6 +64,12 @@ class Trust(Signal):
         judged = [method for method in seen.on() if is_judged(method)]
         at_layer: list[Job] = [(m, seen.targets[-1]) for m in judged if m.explains == LAYER]
         return at_layer + [(method, None) for method in judged if method.explains != LAYER]
+
+    def _judge_if_it_can_be(self, step: int, jobs: Sequence[Job], guided: bool, explained: Explained) -> None:
+        try:
+            self._judge(step, jobs, guided, explained)
+        except ValueError as error:  # inputs that cannot be differentiated: a fact, and no failure
+            self.run.status.off(self.name, str(error))
 
     def _judge(self, step: int, jobs: Sequence[Job], guided: bool, explained: Explained) -> None:
         """One context after the other: in the second the weights are not the model's."""
