@@ -31,10 +31,10 @@ def test_example(path, tmp_path):
     run = open_log(tmp_path)["run"]
     maps = run.attributions(method="grad_cam")
     assert maps.steps[0] == 0
-    assert len(maps.steps) >= 8  # the budget affords more the faster the machine is
+    assert maps.steps[-1] == run.status.step  # how many lie between is the machine's affair
     assert np.isfinite(maps.heat).all()
     assert maps.heat.shape[1] == 16
     assert run.status.state == "finished"
     assert run.layer_stats("activation").steps[-1] == maps.steps[-1]
-    assert len(run.layer_stats("gradient").steps) > 5
+    assert len(run.layer_stats("gradient").steps) > 0
     assert not run.problems

@@ -68,6 +68,7 @@ class Budget:
         self._bare: deque[float] = deque(maxlen=REMEMBERED)
         self._extra: deque[float] = deque(maxlen=REMEMBERED)
         self._since_bare = 0
+        self._begun = False
         self._unsettled: deque[float] = deque(maxlen=MOST_WITHOUT_BASELINE)
         self._resumed = self._started
         self._answers: dict[str, tuple[int, bool]] = {}
@@ -105,14 +106,20 @@ class Budget:
             self._bare.append(took)
             self._since_bare = 0
         if self._bare and self._unsettled:
-            # The first steps are all observed: what they cost is known after the first bare one.
-            bare, count = statistics.median(self._bare), len(self._unsettled)
+            self._settle(statistics.median(self._bare))
+
+    def _settle(self, bare: float) -> None:
+        """Pay for the steps that were observed. The first are all observed: what they cost is known after the
+        first bare one."""
+        seconds = 0.0
+        if not self._begun:  # the very first step also compiles the user's model
+            self._begun, first = True, self._unsettled.popleft()
+            seconds = min(max(first - bare, 0.0), bare)
+        if self._unsettled:
             self._extra.extend(took - bare for took in self._unsettled)
-            extra = max(statistics.median(self._extra), 0.0)
-            # the very first step also compiles the user's model; alone it counts as one step at most
-            alone = len(self._extra) == 1
-            self._purses[LOG].spend((min(extra, bare) if alone else extra) * count, runs=0)
+            seconds += max(statistics.median(self._extra), 0.0) * len(self._unsettled)
             self._unsettled.clear()
+        self._purses[LOG].spend(seconds, runs=0)
 
     def resume(self) -> None:
         """Training goes on."""
